@@ -1,0 +1,26 @@
+import { InputError } from "../core/errors.ts";
+import { type EstimateOptions, estimate } from "../core/estimate.ts";
+import { renderExplained, renderReport } from "../core/render/text.ts";
+import { load } from "./source.ts";
+import { print, terminalStyle } from "./terminal.ts";
+
+type Options = Omit<EstimateOptions, "id"> & { seqLength?: number; explain?: true; json?: true };
+
+export function estimateCommand(model: string, options: Options): void {
+  const { seqLength, explain, json, ...rest } = options;
+  if (seqLength !== undefined && rest.maxModelLen !== undefined && seqLength !== rest.maxModelLen) {
+    throw new InputError(
+      "inconsistent",
+      `--max-model-len is ${rest.maxModelLen} and --seq-length is ${seqLength}, but they mean the same: keep one.`,
+      "maxModelLen",
+    );
+  }
+  const loaded = load(model);
+  const report = estimate(loaded.model, {
+    ...rest,
+    id: loaded.id,
+    ...(seqLength !== undefined && { maxModelLen: seqLength }),
+  });
+  if (json) print(JSON.stringify(report, undefined, 2));
+  else print((explain ? renderExplained : renderReport)(report, terminalStyle()));
+}

@@ -1,0 +1,138 @@
+import { asRawConfig, own, type RawConfig, within } from "./config/raw.ts";
+import { InputError, nearest, shown } from "./errors.ts";
+import { type Context, type Family, statedDtype } from "./families/family.ts";
+import { families, languages } from "./families/index.ts";
+import type { Model } from "./model.ts";
+import type { Place } from "./towers/causal-lm.ts";
+
+export interface DescribeOptions {
+  /**
+   * Gives the config.json of a model that the described one refers to by id (Ultravox's `text_model_id`), or undefined
+   * where it has none. Default: nothing can be resolved, and a config that needs it is refused.
+   */
+  readonly resolve?: (id: string) => unknown;
+}
+
+/**
+ * What a config.json stands for: the tree of modules, the audio geometry and the limits.
+ * @param config the parsed JSON of a `config.json`, as published: fields that it leaves out have the reference's defaults.
+ * @throws InputError when the config is malformed, of an unknown architecture, or refers to something that cannot be had.
+ */
+export function describe(config: unknown, options: DescribeOptions = {}): Model {
+  const raw = asRawConfig(config);
+  const family = familyOf(raw);
+  const assumptions = new Set<string>();
+  const defaulted = new Set<string>();
+  const architecture = architectureOf(raw, family, assumptions);
+  const context = contextFor(architecture, options, assumptions, defaulted);
+  const described = family.describe(raw, context);
+  return {
+    architecture,
+    family: family.name,
+    ...described,
+    dtype: described.dtype ?? statedDtype(raw),
+    assumptions: [...assumptions],
+    defaulted: [...defaulted],
+  };
+}
+
+function contextFor(
+  architecture: string,
+  options: DescribeOptions,
+  assumptions: Set<string>,
+  defaulted: Set<string>,
+  path = "",
+): Context {
+  return {
+    path,
+    architecture,
+    assumptions,
+    defaulted,
+    inside: (key) => contextFor(architecture, options, assumptions, defaulted, within(path, key)),
+    resolve(id, field) {
+      const found = options.resolve?.(id);
+      if (found === undefined) {
+        throw new InputError(
+          "unresolved-reference",
+          `${within(path, field)} refers to ${shown(id)}, whose config.json is not at hand, so that part cannot be counted: put its config in place of the reference or use a model whose parts are in the catalog.`,
+          within(path, field),
+        );
+      }
+      return asRawConfig(found, `The config of ${shown(id)}`);
+    },
+    language(raw, inner, place: Place, preset) {
+      const type = own(raw, "model_type") ?? preset;
+      const language = typeof type === "string" ? languages.get(type) : undefined;
+      if (!language) {
+        const field = within(inner.path, "model_type");
+        throw type === undefined
+          ? new InputError(
+              "missing-field",
+              `${field} is missing: add the language model's type to the config.`,
+              field,
+            )
+          : unknownType(type, field, [...languages.keys()]);
+      }
+      return language(raw, inner, place);
+    },
+  };
+}
+
+let byType: ReadonlyMap<string, Family> | undefined;
+let byArchitecture: ReadonlyMap<string, Family> | undefined;
+
+/** The family that a config belongs to, by `model_type`, or by `architectures` where it has none. */
+export function familyOf(raw: RawConfig): Family {
+  byType ??= new Map(families.flatMap((family) => family.modelTypes.map((type) => [type, family])));
+  byArchitecture ??= new Map(
+    families.flatMap((family) => family.architectures.map((name) => [name, family])),
+  );
+  const type = own(raw, "model_type");
+  if (typeof type === "string") {
+    const found = byType.get(type);
+    if (found) return found;
+  } else if (type !== undefined && type !== null) {
+    throw new InputError(
+      "wrong-type",
+      `model_type is ${shown(type)}, but must be a string such as "whisper": correct it in the config.`,
+      "model_type",
+    );
+  }
+  const named = firstArchitecture(raw);
+  const found = named === undefined ? undefined : byArchitecture.get(named);
+  if (found && typeof type !== "string") return found;
+  if (typeof type === "string") throw unknownType(type, "model_type", [...byType.keys()]);
+  if (named !== undefined) throw unknownType(named, "architectures", [...byArchitecture.keys()]);
+  throw new InputError(
+    "missing-field",
+    "model_type is missing, and so is architectures: this is not the config.json of a model that can be described.",
+    "model_type",
+  );
+}
+
+function unknownType(value: unknown, field: string, known: readonly string[]): InputError {
+  const near = typeof value === "string" ? nearest(value, known) : [];
+  return new InputError(
+    "unknown-model-type",
+    `${field} is ${shown(value)}, an architecture that is not described here, and an estimate for another one would be a guess (nearest known: ${near.join(", ")}); \`models\` lists all.`,
+    field,
+  );
+}
+
+function firstArchitecture(raw: RawConfig): string | undefined {
+  const list = own(raw, "architectures");
+  const first: unknown = Array.isArray(list) ? list[0] : undefined;
+  return typeof first === "string" ? first : undefined;
+}
+
+function architectureOf(raw: RawConfig, family: Family, assumptions: Set<string>): string {
+  const named = firstArchitecture(raw);
+  const [preset = family.name] = family.architectures;
+  if (named !== undefined && family.architectures.includes(named)) return named;
+  assumptions.add(
+    named === undefined
+      ? `The config names no architecture: described as ${preset}.`
+      : `The architecture ${shown(named)} is not known by that name: described as ${preset}, which has this model_type.`,
+  );
+  return preset;
+}

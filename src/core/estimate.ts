@@ -1,0 +1,154 @@
+import { attentionType } from "./derive/attention-type.ts";
+import { countParameters } from "./derive/parameters.ts";
+import { type DescribeOptions, describe } from "./describe.ts";
+import type { Amount, Engine, Phase, Setup } from "./engines/engine.ts";
+import { engines, findEngine } from "./engines/index.ts";
+import { InputError } from "./errors.ts";
+import type { Model } from "./model.ts";
+import type { AxisValues } from "./quantity/axis.ts";
+import {
+  dominates,
+  evaluatePolynomial,
+  type Polynomial,
+  polynomial,
+} from "./quantity/polynomial.ts";
+import { writeLedger } from "./report/ledger.ts";
+import { MemoryReport, totalsOf } from "./report/memory-report.ts";
+import { type SetupOptions, settleSetup } from "./setup.ts";
+import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
+
+export interface EstimateOptions extends WorkloadOptions, SetupOptions {
+  /** Whose rules: "transformers" (default) or "generic". */
+  readonly engine?: string;
+  /** What to call the model in the report. */
+  readonly id?: string;
+}
+
+/**
+ * The memory report of a described model.
+ * @throws InputError for options that make no sense or do not fit the model.
+ */
+export function estimate(model: Model, options: EstimateOptions = {}): MemoryReport {
+  const assumptions = [...model.assumptions];
+  const engine = engineOf(options);
+  const setup = settleSetup(model, options, assumptions);
+  const workload = settleWorkload(model, options, assumptions);
+  const ledger = writeLedger(engine.plan(model, setup), axesOf(workload));
+  return new MemoryReport({
+    schemaVersion: 1,
+    model: options.id ?? null,
+    architecture: model.architecture,
+    modelType: model.type,
+    attentionType: attentionType(model.root),
+    parameterCount: countParameters(model.root).total,
+    precision: setup.precision,
+    kvCacheDtype: setup.kvCache,
+    engine: engine.name,
+    workload: {
+      batchSize: workload.batchSize,
+      contextTokens: workload.contextTokens,
+      promptTokens: workload.promptTokens,
+      audioTokens: workload.audioTokens,
+      tensorParallelSize: setup.tensorParallel,
+      audio: workload.audio,
+    },
+    ...totalsOf(ledger.lines, engine.phases(model)),
+    ledger,
+    assumptions,
+  });
+}
+
+/**
+ * The report of a config.
+ * @param config parsed JSON of a config.json.
+ */
+export function calculateTotalMemory(
+  config: unknown,
+  options: EstimateOptions & DescribeOptions = {},
+): MemoryReport {
+  return estimate(describe(config, options), options);
+}
+
+/** What a prepared model says of one workload: the total and its phase, in bytes, without the ledger. */
+export interface QuickTotal {
+  totalMemoryBytes: number;
+  peakPhase: Phase;
+}
+
+/** A model with everything settled that does not depend on lengths, for asking about many workloads. */
+export interface Prepared {
+  readonly model: Model;
+  readonly setup: Setup;
+  /** Same total as `estimate` gives, in about a microsecond. */
+  total(options: WorkloadOptions): QuickTotal;
+  /** The same for lengths that are settled already. */
+  totalAt(values: AxisValues): QuickTotal;
+}
+
+/** Works out all formulas of a model once. `total` of the result equals `estimate` of the same workload. */
+export function prepare(
+  model: Model,
+  options: Pick<EstimateOptions, "engine"> & SetupOptions = {},
+): Prepared {
+  const engine = engineOf(options);
+  const setup = settleSetup(model, options);
+  const plans = engine.plan(model, setup);
+  const phases = engine.phases(model).map((phase) => ({
+    phase,
+    amounts: plans.flatMap((plan) => {
+      const amount = plan.alive[phase];
+      return amount ? [compile(amount)] : [];
+    }),
+  }));
+  const totalAt = (values: AxisValues): QuickTotal => {
+    let most = -1;
+    let peak: Phase = "load";
+    for (const { phase, amounts } of phases) {
+      let total = 0;
+      for (const amount of amounts) {
+        let size = 0;
+        for (const candidate of amount)
+          size = Math.max(size, evaluatePolynomial(candidate, values));
+        total += Math.ceil(size);
+      }
+      if (total > most) {
+        most = total;
+        peak = phase;
+      }
+    }
+    if (!Number.isSafeInteger(most)) {
+      throw new InputError(
+        "too-large",
+        `The result, ${most} bytes, is beyond what can be counted exactly (2^53).`,
+      );
+    }
+    return { totalMemoryBytes: most, peakPhase: peak };
+  };
+  return {
+    model,
+    setup,
+    totalAt,
+    total: (workload) => totalAt(axesOf(settleWorkload(model, workload, IGNORED))),
+  };
+}
+
+/** Swallows the assumptions that a quick total does not print. */
+const IGNORED = { push: () => 0 } as unknown as string[];
+
+/** The formulas that can be the largest; those that another one covers whatever the lengths are dropped. */
+function compile(amount: Amount): readonly Polynomial[] {
+  if ("sum" in amount) return [polynomial(amount.sum)];
+  const all = amount.peakOf.map((moment) => polynomial(moment.buffers.map(({ size }) => size)));
+  return all.filter(
+    (one, index) =>
+      !all.some(
+        (other, at) =>
+          at !== index && dominates(other, one) && (!dominates(one, other) || at < index),
+      ),
+  );
+}
+
+function engineOf(options: Pick<EstimateOptions, "engine">): Engine {
+  const [preset] = engines;
+  return options.engine === undefined && preset ? preset : findEngine(options.engine);
+}

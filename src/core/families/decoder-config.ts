@@ -1,0 +1,73 @@
+import { within } from "../config/raw.ts";
+import { count, dimension, flag, maybe, or, orNull, positions } from "../config/schema.ts";
+import { InputError } from "../errors.ts";
+import type { DecoderSizes } from "../towers/causal-lm.ts";
+import type { Context } from "./family.ts";
+
+/** Defaults of a config class; what is left out has none and is then derived or absent. */
+interface Defaults {
+  readonly vocab: number;
+  readonly width: number;
+  readonly inner: number;
+  readonly layers: number;
+  readonly heads: number;
+  /** A number, or "heads": as many as heads. */
+  readonly kvHeads: number | "heads";
+  /** A number, or "width/heads". */
+  readonly headDim: number | "width/heads";
+  readonly maxPositions: number;
+  readonly tied: boolean;
+}
+
+/** The fields that every Llama-like config has, under the names that nearly all of them use. */
+export const decoderFields = (defaults: Defaults) => ({
+  vocab_size: or(dimension(), defaults.vocab),
+  hidden_size: or(dimension(), defaults.width),
+  intermediate_size: or(dimension(), defaults.inner),
+  num_hidden_layers: or(count(), defaults.layers),
+  num_attention_heads: or(dimension(), defaults.heads),
+  // `null` always means as many as heads, also where absence means another number.
+  num_key_value_heads: or(
+    orNull(dimension()),
+    defaults.kvHeads === "heads" ? null : defaults.kvHeads,
+  ),
+  head_dim:
+    defaults.headDim === "width/heads" ? maybe(dimension()) : or(dimension(), defaults.headDim),
+  max_position_embeddings: or(positions(), defaults.maxPositions),
+  tie_word_embeddings: or(flag(), defaults.tied),
+});
+
+interface DecoderConfig {
+  readonly vocab_size: number;
+  readonly hidden_size: number;
+  readonly intermediate_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+  readonly num_key_value_heads: number | null;
+  readonly head_dim?: number | undefined;
+  readonly tie_word_embeddings: boolean;
+}
+
+/** The sizes that such a config states. @throws InputError where heads cannot be grouped evenly. */
+export function decoderSizes(config: DecoderConfig, context: Context): DecoderSizes {
+  const heads = config.num_attention_heads;
+  const kvHeads = config.num_key_value_heads ?? heads;
+  if (heads % kvHeads !== 0) {
+    const field = within(context.path, "num_key_value_heads");
+    throw new InputError(
+      "inconsistent",
+      `${field} is ${kvHeads}, which does not divide num_attention_heads ${heads}: correct one of them in the config.`,
+      field,
+    );
+  }
+  return {
+    vocab: config.vocab_size,
+    width: config.hidden_size,
+    inner: config.intermediate_size,
+    layers: config.num_hidden_layers,
+    heads,
+    kvHeads,
+    headDim: config.head_dim ?? Math.floor(config.hidden_size / heads),
+    tied: config.tie_word_embeddings,
+  };
+}

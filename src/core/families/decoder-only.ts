@@ -1,0 +1,45 @@
+import type { RawConfig } from "../config/raw.ts";
+import { contextUpTo } from "../model.ts";
+import { type LanguageModel, type Place, STANDALONE } from "../towers/causal-lm.ts";
+import { type Module, module } from "../tree/module.ts";
+import { type Context, type Family, type LanguagePart, statedDtype } from "./family.ts";
+
+interface Recipe extends Pick<Family, "name" | "modelTypes" | "purpose"> {
+  /** `LlamaForCausalLM`, or the class it stands for in a config. */
+  readonly architectures: readonly string[];
+  build(
+    raw: RawConfig,
+    context: Context,
+    place: Place,
+  ): LanguageModel & { maxPositions: number | undefined };
+}
+
+/** A family of language models, alone (`model` and `lm_head`) or inside another model. */
+export function decoderOnly(recipe: Recipe): Family & Required<Pick<Family, "language">> {
+  const language = (raw: RawConfig, context: Context, place: Place): LanguagePart => ({
+    ...recipe.build(raw, context, place),
+    dtype: statedDtype(raw),
+  });
+  return {
+    name: recipe.name,
+    modelTypes: recipe.modelTypes,
+    architectures: recipe.architectures,
+    purpose: recipe.purpose,
+    language,
+    describe(raw, context) {
+      const { backbone, head, maxPositions } = language(raw, context, STANDALONE);
+      return {
+        type: "decoder-only",
+        root: module(context.architecture, "", [backbone, head]),
+        audio: undefined,
+        context: contextUpTo(maxPositions),
+      };
+    },
+  };
+}
+
+/** The path's containers around a module: `under("language_model.model", m)` puts it where its name ends. */
+export function under(path: string, inner: Module, className: string): Module {
+  const containers = path.split(".").slice(0, -1);
+  return containers.reduceRight((child, name) => module(className, name, [child]), inner);
+}

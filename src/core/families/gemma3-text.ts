@@ -1,0 +1,76 @@
+import { section } from "../config/raw.ts";
+import {
+  flag,
+  integer,
+  list,
+  maybe,
+  or,
+  orNull,
+  positions,
+  reader,
+  text,
+} from "../config/schema.ts";
+import { causalLm, slidingVariants } from "../towers/causal-lm.ts";
+import { decoderFields, decoderSizes } from "./decoder-config.ts";
+import { decoderOnly } from "./decoder-only.ts";
+import type { Family } from "./family.ts";
+
+/** Gemma3TextConfig (transformers 5.18). */
+const read = reader(() => ({
+  ...decoderFields({
+    vocab: 262208,
+    width: 2304,
+    inner: 9216,
+    layers: 26,
+    heads: 8,
+    kvHeads: 4,
+    headDim: 256,
+    maxPositions: 131072,
+    tied: true,
+  }),
+  attention_bias: or(flag(), false),
+  sliding_window: or(orNull(positions()), 4096),
+  sliding_window_pattern: or(integer(1, 1000), 6),
+  layer_types: maybe(list(text())),
+}));
+
+/** Gemma 3's language model: five sliding layers to one full. Source: `models/gemma3/modeling_gemma3.py`. */
+export const gemma3Text = decoderOnly({
+  name: "gemma3_text",
+  modelTypes: ["gemma3_text"],
+  architectures: ["Gemma3ForCausalLM"],
+  purpose: "text generation",
+  build(raw, context, place) {
+    const config = read(raw, context);
+    const sizes = decoderSizes(config, context);
+    const bias = config.attention_bias;
+    const slides = (index: number) =>
+      config.layer_types
+        ? config.layer_types[index] === "sliding_attention"
+        : (index + 1) % config.sliding_window_pattern !== 0;
+    return {
+      ...causalLm(
+        sizes,
+        {
+          classes: "Gemma3",
+          bias: { qkv: bias, o: bias },
+          normedHeads: true,
+          sandwich: true,
+          scaledEmbedding: true,
+          rotaryKinds: ["full_attention", "sliding_attention"],
+          variants: slidingVariants(sizes.layers, config.sliding_window, slides),
+        },
+        place,
+      ),
+      maxPositions: config.max_position_embeddings,
+    };
+  },
+});
+
+/** A Gemma 3 config with a vision tower, as the language model of another one: only its text counts there. */
+export const gemma3AsLanguage: NonNullable<Family["language"]> = (raw, context, place) => {
+  const inner = section(raw, "text_config", context.path);
+  return inner
+    ? gemma3Text.language(inner, context.inside("text_config"), place)
+    : gemma3Text.language(raw, context, place);
+};

@@ -1,0 +1,35 @@
+import type { Family } from "./family.ts";
+import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { granite } from "./granite.ts";
+import { llama } from "./llama.ts";
+import { mistral } from "./mistral.ts";
+import { qwen2 } from "./qwen2.ts";
+import { qwen2Audio } from "./qwen2-audio.ts";
+import { qwen3 } from "./qwen3.ts";
+import { qwen3Moe } from "./qwen3-moe.ts";
+import { ultravox } from "./ultravox.ts";
+import { whisper } from "./whisper.ts";
+
+/** Every architecture that can be described. */
+export const families: readonly Family[] = [
+  // speech
+  whisper,
+  qwen2Audio,
+  ultravox,
+  // text
+  llama,
+  qwen2,
+  qwen3,
+  qwen3Moe,
+  mistral,
+  gemma3Text,
+  granite,
+];
+
+/** How a `model_type` serves as the language model of a composite one. */
+export const languages: ReadonlyMap<string, NonNullable<Family["language"]>> = new Map([
+  ...families.flatMap((family) =>
+    family.language ? family.modelTypes.map((type) => [type, family.language] as const) : [],
+  ),
+  ["gemma3", gemma3AsLanguage] as const,
+]) as ReadonlyMap<string, NonNullable<Family["language"]>>;

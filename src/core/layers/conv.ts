@@ -1,0 +1,27 @@
+import type { Module } from "../tree/module.ts";
+
+interface ConvOptions {
+  readonly bias?: boolean;
+  readonly groups?: number;
+  readonly class?: string;
+}
+
+/** One-dimensional convolution; weight [outputs, inputs / groups, kernel]. */
+export function conv1d(
+  name: string,
+  inputs: number,
+  outputs: number,
+  kernel: number,
+  options: ConvOptions = {},
+): Module {
+  const { bias = true, groups = 1 } = options;
+  return {
+    class: options.class ?? "Conv1d",
+    name,
+    tensors: [
+      { name: "weight", shape: [outputs, inputs / groups, kernel] },
+      ...(bias ? [{ name: "bias", shape: [outputs] }] : []),
+    ],
+    children: [],
+  };
+}

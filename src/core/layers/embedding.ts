@@ -1,0 +1,34 @@
+import type { Component, Module } from "../tree/module.ts";
+import type { DeviceBuffer } from "../tree/tensor.ts";
+
+interface EmbeddingOptions {
+  readonly component?: Component;
+  readonly class?: string;
+  /** Divided by rows under tensor parallelism (token tables are, position tables are not). */
+  readonly divided?: boolean;
+  readonly buffers?: readonly DeviceBuffer[];
+}
+
+/** A table of `rows` vectors. */
+export function embedding(
+  name: string,
+  rows: number,
+  width: number,
+  options: EmbeddingOptions = {},
+): Module {
+  return {
+    class: options.class ?? "Embedding",
+    name,
+    tensors: [
+      {
+        name: "weight",
+        shape: [rows, width],
+        ...(options.divided && { cut: { dim: 0, units: rows } }),
+      },
+    ],
+    op: { kind: "embedding", width },
+    children: [],
+    ...(options.component && { component: options.component }),
+    ...(options.buffers && { buffers: options.buffers }),
+  };
+}

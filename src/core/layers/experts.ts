@@ -1,0 +1,51 @@
+import { type Module, module } from "../tree/module.ts";
+import type { Tensor } from "../tree/tensor.ts";
+import { linear } from "./linear.ts";
+
+export interface ExpertsOptions {
+  readonly width: number;
+  /** Inner width of one expert. */
+  readonly inner: number;
+  readonly experts: number;
+  /** Experts that each token goes through. */
+  readonly perToken: number;
+  /** Class and name of the module that holds the three-dimensional weights. */
+  readonly class: string;
+  readonly name?: string;
+}
+
+/**
+ * Gated feed-forwards of all experts as transformers 5 stores them: `gate_up_proj` [experts, 2 × inner, width] and
+ * `down_proj` [experts, width, inner]. Tensor parallelism cuts every expert's inner width.
+ */
+export function fusedExperts(options: ExpertsOptions): Module {
+  const { width, inner, experts } = options;
+  const tensors: Tensor[] = [
+    { name: "gate_up_proj", shape: [experts, 2 * inner, width], cut: { dim: 1, units: inner } },
+    { name: "down_proj", shape: [experts, width, inner], cut: { dim: 2, units: inner } },
+  ];
+  return module(options.class, options.name ?? "experts", [], { tensors });
+}
+
+/** A mixture of experts: the experts, and a router [experts, width] that picks `perToken` of them for every token. */
+export function mixtureOfExperts(
+  className: string,
+  name: string,
+  options: ExpertsOptions & {
+    readonly router?: Module;
+    /** Modules besides experts and router: shared experts and their gates. */
+    readonly extra?: readonly Module[];
+  },
+): Module {
+  const { width, inner, experts, perToken } = options;
+  return module(
+    className,
+    name,
+    [
+      fusedExperts(options),
+      options.router ?? linear("gate", width, experts, { bias: false }),
+      ...(options.extra ?? []),
+    ],
+    { op: { kind: "experts", width, inner, experts, perToken } },
+  );
+}

@@ -1,0 +1,40 @@
+import { type Module, module } from "../tree/module.ts";
+import { linear } from "./linear.ts";
+
+interface GatedOptions {
+  readonly bias?: boolean;
+  readonly names?: readonly [gate: string, up: string, down: string];
+}
+
+/** `down(act(gate(x)) · up(x))`: the feed-forward of Llama and its descendants (SwiGLU, Shazeer 2020). */
+export function gatedFeedForward(
+  className: string,
+  name: string,
+  width: number,
+  inner: number,
+  options: GatedOptions = {},
+): Module {
+  const { bias = false, names = ["gate_proj", "up_proj", "down_proj"] } = options;
+  return module(
+    className,
+    name,
+    [
+      linear(names[0], width, inner, { bias, divide: { by: "columns" } }),
+      linear(names[1], width, inner, { bias, divide: { by: "columns" } }),
+      linear(names[2], inner, width, { bias, divide: { by: "rows" } }),
+    ],
+    { op: { kind: "feed-forward", width, inner, gated: true } },
+  );
+}
+
+/** The two matrices of `fc2(act(fc1(x)))`, as siblings: most encoder layers own them directly. */
+export function feedForwardPair(
+  width: number,
+  inner: number,
+  names: readonly [string, string] = ["fc1", "fc2"],
+): Module[] {
+  return [
+    linear(names[0], width, inner, { divide: { by: "columns" } }),
+    linear(names[1], inner, width, { divide: { by: "rows" } }),
+  ];
+}

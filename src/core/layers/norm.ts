@@ -1,0 +1,24 @@
+import type { Module } from "../tree/module.ts";
+
+/** Scale and shift over `width` values. */
+export function layerNorm(
+  name: string,
+  width: number,
+  options: { bias?: boolean; class?: string } = {},
+): Module {
+  const { bias = true } = options;
+  return {
+    class: options.class ?? "LayerNorm",
+    name,
+    tensors: [
+      { name: "weight", shape: [width] },
+      ...(bias ? [{ name: "bias", shape: [width] }] : []),
+    ],
+    op: { kind: "norm", width },
+    children: [],
+  };
+}
+
+/** Scale only (Zhang and Sennrich, 2019). */
+export const rmsNorm = (name: string, width: number, className = "RMSNorm"): Module =>
+  layerNorm(name, width, { bias: false, class: className });

@@ -1,0 +1,59 @@
+import type { AudioGeometry } from "./audio/geometry.ts";
+import type { Dtype } from "./dtype.ts";
+import type { Module } from "./tree/module.ts";
+
+/** What kind of model it is, in the words of people who choose one. */
+export const MODEL_TYPES = [
+  "encoder-decoder",
+  "audio-llm",
+  "decoder-only",
+  "encoder-only",
+  "multimodal",
+  "state-space",
+  "hybrid",
+  "text-to-speech",
+  "codec",
+] as const;
+export type ModelType = (typeof MODEL_TYPES)[number];
+
+/** A described model: the tree, and what the engines need to know besides it. */
+export interface Model {
+  /** Class in the reference implementation: "WhisperForConditionalGeneration". */
+  readonly architecture: string;
+  /** Name of the family that described it. */
+  readonly family: string;
+  readonly type: ModelType;
+  readonly root: Module;
+  /** The dtype that the config states for the checkpoint, if it does. */
+  readonly dtype: Dtype | undefined;
+  readonly audio: AudioGeometry | undefined;
+  readonly context: ContextLimit;
+  /** What had to be assumed because the config does not say it. */
+  readonly assumptions: readonly string[];
+  /** Fields that the config leaves out; the reference class's defaults were taken. */
+  readonly defaulted: readonly string[];
+}
+
+/** How far the decoder's context reaches. */
+export interface ContextLimit {
+  /** The config's own limit; undefined where it has none. */
+  readonly max: number | undefined;
+  /** Whether more is impossible (a table of learned positions) rather than unwise (rotary positions). */
+  readonly hard: boolean;
+  /** What is taken where the user says nothing. */
+  readonly preset: number;
+  /** Prompt tokens besides the audio where the user says nothing; undefined: the prompt fills the context. */
+  readonly prompt: number | undefined;
+}
+
+/** What a language model is sized for where the user says nothing: {@link ContextLimit.preset}. */
+export const DEFAULT_CONTEXT = 2048;
+
+export function contextUpTo(max: number | undefined): ContextLimit {
+  return {
+    max,
+    hard: false,
+    preset: Math.min(max ?? DEFAULT_CONTEXT, DEFAULT_CONTEXT),
+    prompt: undefined,
+  };
+}

@@ -1,0 +1,59 @@
+import { AXES, type Axis, type AxisValues } from "./axis.ts";
+import type { Product } from "./product.ts";
+
+/**
+ * A sum of products with everything multiplied out: coefficient × axis × axis …, ready for fast evaluation and for
+ * comparison with another one.
+ */
+export type Polynomial = readonly Monomial[];
+interface Monomial {
+  readonly key: string;
+  readonly coefficient: number;
+  readonly slots: readonly Slot[];
+}
+interface Slot {
+  readonly axis: Axis;
+  readonly atMost: number;
+}
+
+export function polynomial(sum: readonly Product[]): Polynomial {
+  const byKey = new Map<string, Monomial>();
+  for (const product of sum) {
+    let coefficient = 1;
+    const slots: Slot[] = [];
+    for (const { of, atMost = Number.POSITIVE_INFINITY } of product) {
+      if (typeof of === "number") coefficient *= Math.min(of, atMost);
+      else slots.push({ axis: of, atMost });
+    }
+    slots.sort((a, b) => AXES.indexOf(a.axis) - AXES.indexOf(b.axis) || a.atMost - b.atMost);
+    const key = slots.map(({ axis, atMost }) => `${axis}<${atMost}`).join("*");
+    const before = byKey.get(key)?.coefficient ?? 0;
+    byKey.set(key, { key, coefficient: before + coefficient, slots });
+  }
+  return [...byKey.values()].filter((monomial) => monomial.coefficient !== 0);
+}
+
+export function evaluatePolynomial(terms: Polynomial, values: AxisValues): number {
+  let sum = 0;
+  for (let i = 0; i < terms.length; i++) {
+    const term = terms[i] as Monomial;
+    let product = term.coefficient;
+    const slots = term.slots;
+    for (let j = 0; j < slots.length; j++) {
+      const slot = slots[j] as Slot;
+      const value = values[slot.axis];
+      product *= value < slot.atMost ? value : slot.atMost;
+    }
+    sum += product;
+  }
+  return sum;
+}
+
+/** Whether `a` is at least `b` whatever the axes are (all of them at least 0): coefficient by coefficient. */
+export function dominates(a: Polynomial, b: Polynomial): boolean {
+  const mine = new Map(a.map((term) => [term.key, term.coefficient]));
+  return (
+    b.every((term) => (mine.get(term.key) ?? 0) >= term.coefficient) &&
+    a.every((term) => term.coefficient >= 0 || b.some((other) => other.key === term.key))
+  );
+}

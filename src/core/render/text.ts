@@ -1,0 +1,147 @@
+import type { Line } from "../report/ledger.ts";
+import type { MemoryReport } from "../report/memory-report.ts";
+import { GB, GiB, grouped, humanBytes, humanCount } from "../units.ts";
+import { bar, table } from "./table.ts";
+
+/** Styles for a terminal; {@link plain} leaves text as it is. */
+export interface Style {
+  strong(text: string): string;
+  faint(text: string): string;
+  accent(text: string): string;
+}
+export const plain: Style = {
+  strong: (text) => text,
+  faint: (text) => text,
+  accent: (text) => text,
+};
+
+const BAR = 24;
+
+/** The report as a page for people: what was asked, where memory goes at the peak, when the peak is, and the total. */
+export function renderReport(report: MemoryReport, style: Style = plain): string {
+  const peak = (line: Line) => line.alive[report.peakPhase] ?? 0;
+  const alive = report.ledger.lines
+    .filter((line) => peak(line) > 0)
+    .sort((a, b) => peak(b) - peak(a));
+  const others = report.ledger.lines.filter((line) => peak(line) === 0);
+  const largest = Math.max(1, ...alive.map(peak));
+  const rows = alive.map((line) => [
+    `  ${line.component}`,
+    line.label,
+    humanBytes(peak(line)),
+    share(peak(line), report.totalMemoryBytes),
+    bar(peak(line) / largest, BAR),
+  ]);
+  return [
+    ...header(report, style),
+    "",
+    style.strong(`Memory at the peak (${report.peakPhase})`),
+    ...table(rows, [2, 3]),
+    ...(others.length > 0
+      ? [
+          style.faint(
+            `  not alive then: ${others.map((line) => `${line.component} ${line.label} ${humanBytes(line.bytes)}`).join(", ")}`,
+          ),
+        ]
+      : []),
+    "",
+    ...phases(report, style),
+    style.strong(
+      `Total ${(report.totalMemoryBytes / GiB).toFixed(3)} GiB = ${(report.totalMemoryBytes / GB).toFixed(3)} GB`,
+    ) +
+      style.faint(
+        `  (${grouped(report.totalMemoryBytes)} bytes${report.workload.tensorParallelSize > 1 ? " on each device" : ""})`,
+      ),
+    "",
+    ...report.assumptions.map((sentence) => style.faint(`assumed: ${sentence}`)),
+    style.faint(
+      "not counted: CUDA context, libraries and the allocator's rounding; --explain shows every formula",
+    ),
+  ].join("\n");
+}
+
+/** The report followed by every line's formula, basis and source. */
+export function renderExplained(report: MemoryReport, style: Style = plain): string {
+  const lines = report.ledger.lines.flatMap((line) => {
+    const phasesAlive = Object.entries(line.alive).filter(([, size]) => size > 0);
+    const sizes = new Set(phasesAlive.map(([, size]) => size));
+    const when =
+      sizes.size === 1
+        ? `${phasesAlive.map(([phase]) => phase).join(", ")}`
+        : phasesAlive.map(([phase, size]) => `${phase} ${humanBytes(size)}`).join(", ");
+    return [
+      "",
+      `${style.strong(`${line.component} · ${line.label}`)}  ${style.accent(humanBytes(line.bytes))}  ${style.faint(`${grouped(line.bytes)} B`)}`,
+      `  = ${line.formula}`,
+      style.faint(`  alive in ${when}`),
+      style.faint(`  ${line.basis}: ${line.source}`),
+    ];
+  });
+  return [
+    renderReport(report, style),
+    "",
+    style.strong("Where each number comes from"),
+    ...lines,
+  ].join("\n");
+}
+
+function header(report: MemoryReport, style: Style): string[] {
+  const { workload } = report;
+  const about = [
+    report.architecture,
+    report.modelType,
+    `${humanCount(report.parameterCount)} parameters`,
+    report.attentionType === "none" ? "" : `${report.attentionType.toUpperCase()} attention`,
+  ];
+  const how = [
+    `${report.precision} weights`,
+    `${report.kvCacheDtype} KV cache`,
+    `batch ${grouped(workload.batchSize)}`,
+    workload.tensorParallelSize > 1 ? `tensor parallel ${workload.tensorParallelSize}` : "",
+    `engine ${report.engine}`,
+  ];
+  return [
+    style.strong(report.model ?? report.architecture),
+    style.faint(join(about)),
+    join(how),
+    ...(workload.audio ? [audioSentence(report)] : []),
+    ...(workload.contextTokens > 0
+      ? [
+          `decoder context ${grouped(workload.contextTokens)} tokens, of which prompt ${grouped(workload.promptTokens)}${workload.audioTokens > 0 ? ` (audio ${grouped(workload.audioTokens)})` : ""}`,
+        ]
+      : []),
+  ];
+}
+
+/** "30 s of audio → 3,000 frames → 1,500 encoder positions → 750 tokens" */
+function audioSentence({ workload }: MemoryReport): string {
+  const { audio, audioTokens } = workload;
+  if (!audio) return "";
+  const windows =
+    audio.windows > 1
+      ? ` → ${grouped(audio.windows)} windows (${audio.concurrentWindows === 1 ? "one after the other" : "together"})`
+      : "";
+  const per = audio.windows > 1 ? " each" : "";
+  return [
+    `${grouped(Number(audio.seconds.toFixed(2)))} s of audio${windows}`,
+    `${grouped(audio.windowFrames)} frames${per}`,
+    `${grouped(audio.windowPositions)} encoder positions${per}`,
+    ...(audioTokens > 0 ? [`${grouped(audioTokens)} tokens`] : []),
+  ].join(" → ");
+}
+
+function phases(report: MemoryReport, style: Style): string[] {
+  if (report.phases.length < 2) return [];
+  const row = report.phases.map(({ phase, totalBytes }) => {
+    const text = `${phase} ${humanBytes(totalBytes)}`;
+    return phase === report.peakPhase ? style.accent(`${text} ◀ peak`) : text;
+  });
+  return [`  ${row.join("  →  ")}`];
+}
+
+const join = (parts: readonly string[]): string => parts.filter((part) => part !== "").join(" · ");
+
+function share(part: number, whole: number): string {
+  const percent = (100 * part) / whole;
+  return percent >= 0.1 ? `${percent.toFixed(1)} %` : "< 0.1 %";
+}

@@ -1,0 +1,175 @@
+import { InputError } from "../errors.ts";
+import { attention } from "../layers/attention.ts";
+import { conv1d } from "../layers/conv.ts";
+import { embedding } from "../layers/embedding.ts";
+import { feedForwardPair } from "../layers/feed-forward.ts";
+import { layerNorm } from "../layers/norm.ts";
+import { upTo } from "../tree/indices.ts";
+import { type Component, type Module, module, stack } from "../tree/module.ts";
+import type { FeedForwardOp, Span } from "../tree/op.ts";
+
+const PROJECTIONS = [
+  ["k", "k_proj"],
+  ["v", "v_proj"],
+  ["q", "q_proj"],
+  ["o", "out_proj"],
+] as const;
+
+export interface WhisperEncoderSizes {
+  readonly bins: number;
+  readonly width: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly inner: number;
+  readonly positions: number;
+}
+
+interface Named {
+  readonly name: string;
+  /** Prefix of the class names in the reference implementation: "Whisper", "Qwen2Audio". */
+  readonly classes: string;
+  readonly component: Component;
+}
+
+/**
+ * Whisper's encoder (Radford et al. 2022, section 2.2): two convolutions over the mel frames, the second with stride 2,
+ * a sinusoidal position table that is stored as a parameter, and pre-norm layers with full attention. Keys have no bias.
+ * It keeps nothing between decoding steps.
+ */
+export function whisperEncoder(
+  sizes: WhisperEncoderSizes,
+  { name, classes, component }: Named,
+): Module {
+  const { bins, width, layers, heads, inner, positions } = sizes;
+  return module(
+    `${classes}Encoder`,
+    name,
+    [
+      conv1d("conv1", bins, width, 3),
+      conv1d("conv2", width, width, 3),
+      embedding("embed_positions", positions, width),
+      stack(upTo(layers), whisperEncoderLayer(classes, { width, heads, inner })),
+      layerNorm("layer_norm", width),
+    ],
+    {
+      component,
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        entry: { kind: "conv-front-end", bins, width, strides: [1, 2] },
+      },
+    },
+  );
+}
+
+export interface WhisperDecoderSizes {
+  readonly vocab: number;
+  readonly width: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly inner: number;
+  readonly positions: number;
+}
+
+/** Whisper's decoder: learned positions, and layers that attend to their own past and to the encoder's output. */
+export function whisperDecoder(
+  sizes: WhisperDecoderSizes,
+  { name, classes, component }: Named,
+): Module {
+  const { vocab, width, layers, heads, inner, positions } = sizes;
+  return module(
+    `${classes}Decoder`,
+    name,
+    [
+      embedding("embed_tokens", vocab, width, { component: "embeddings", divided: true }),
+      embedding("embed_positions", positions, width),
+      stack(
+        upTo(layers),
+        whisperLayer(`${classes}DecoderLayer`, `${classes}Attention`, {
+          width,
+          heads,
+          inner,
+          span: { kind: "causal" },
+          cross: true,
+        }),
+      ),
+      layerNorm("layer_norm", width),
+    ],
+    { component, op: { kind: "tower", side: "decoder", width } },
+  );
+}
+
+/** One layer of the encoder, for towers that stack such layers after it. */
+export const whisperEncoderLayer = (
+  classes: string,
+  sizes: Pick<WhisperEncoderSizes, "width" | "heads" | "inner">,
+): Module =>
+  whisperLayer(`${classes}EncoderLayer`, `${classes}Attention`, {
+    ...sizes,
+    span: { kind: "full" },
+  });
+
+interface LayerSizes {
+  readonly width: number;
+  readonly heads: number;
+  readonly inner: number;
+  readonly span: Span;
+  readonly cross?: boolean;
+}
+
+function whisperLayer(className: string, attentionClass: string, sizes: LayerSizes): Module {
+  const { width, heads, inner, span, cross = false } = sizes;
+  const attend = (name: string, over: "self" | "cross") =>
+    attention(attentionClass, name, {
+      width,
+      heads,
+      names: PROJECTIONS,
+      bias: { k: false },
+      over,
+      span: over === "cross" ? { kind: "full" } : span,
+      scores: "scaled-copy",
+      cached: cross,
+    });
+  const feedForward: FeedForwardOp = { kind: "feed-forward", width, inner, gated: false };
+  return module(
+    className,
+    "layers",
+    [
+      attend("self_attn", "self"),
+      layerNorm("self_attn_layer_norm", width),
+      ...(cross
+        ? [attend("encoder_attn", "cross"), layerNorm("encoder_attn_layer_norm", width)]
+        : []),
+      ...feedForwardPair(width, inner),
+      layerNorm("final_layer_norm", width),
+    ],
+    {
+      op: {
+        kind: "layer",
+        width,
+        blocks: [
+          { run: "self_attn" },
+          ...(cross ? [{ run: "encoder_attn" }] : []),
+          { run: feedForward },
+        ],
+      },
+    },
+  );
+}
+
+/** Heads share the width evenly; the reference implementation refuses a config where they cannot. */
+export function evenHeads(
+  width: number,
+  heads: number,
+  widthField: string,
+  headsField: string,
+): void {
+  if (width % heads !== 0) {
+    throw new InputError(
+      "inconsistent",
+      `${headsField} is ${heads}, which does not divide ${widthField} ${width}: correct one of them in the config.`,
+      headsField,
+    );
+  }
+}

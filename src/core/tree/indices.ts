@@ -1,0 +1,34 @@
+/** The positions of a stack's copies as closed ranges in rising order: `[[0, 2], [4, 6]]` prints as `{0-2,4-6}`. */
+export type Indices = readonly (readonly [first: number, last: number])[];
+
+/** 0 … n − 1. */
+export const upTo = (n: number): Indices => (n > 0 ? [[0, n - 1]] : []);
+
+/** The numbers (rising) as ranges. */
+export function ranges(numbers: readonly number[]): Indices {
+  const out: [number, number][] = [];
+  for (const n of numbers) {
+    const last = out.at(-1);
+    if (last && last[1] === n - 1) last[1] = n;
+    else out.push([n, n]);
+  }
+  return out;
+}
+
+/** Those of 0 … n − 1 that `keep` holds for, as ranges. */
+export function those(n: number, keep: (index: number) => boolean): Indices {
+  return ranges(Array.from({ length: n }, (_, i) => i).filter(keep));
+}
+
+export function countOf(indices: Indices): number {
+  let count = 0;
+  for (const [first, last] of indices) count += last - first + 1;
+  return count;
+}
+
+/** `{0-31}`, or a bare number where there is only one. */
+export function printIndices(indices: Indices): string {
+  const [only] = indices;
+  if (indices.length === 1 && only && only[0] === only[1]) return String(only[0]);
+  return `{${indices.map(([a, b]) => (a === b ? String(a) : `${a}-${b}`)).join(",")}}`;
+}

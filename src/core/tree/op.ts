@@ -1,0 +1,87 @@
+/** Which positions a query may see: decides how memory grows with the length of the audio or the text. */
+export type Span =
+  /** Every position: scores grow with the square of the length. */
+  | { readonly kind: "full" }
+  /** Every earlier position. */
+  | { readonly kind: "causal" }
+  /** The last `size` positions. */
+  | { readonly kind: "window"; readonly size: number; readonly causal: boolean }
+  /** Blocks of `size` positions that do not see each other. */
+  | { readonly kind: "chunk"; readonly size: number; readonly causal: boolean };
+
+/**
+ * How the reference implementation computes eager attention, because it decides how many score buffers live at once:
+ * - "scaled-copy": `matmul * scaling`, softmax in the model's dtype (Whisper, BART, wav2vec2);
+ * - "fp32-softmax": mask added, softmax in fp32, cast back (Llama and its many descendants).
+ */
+export type ScoreStyle = "scaled-copy" | "fp32-softmax";
+
+/**
+ * What a module does when it runs, as far as memory cares. Engines decide what that holds; the tree only says what it is.
+ * Widths and head counts are per token; child names are those of the module itself.
+ */
+export type Op =
+  | { readonly kind: "embedding"; readonly width: number }
+  | { readonly kind: "norm"; readonly width: number }
+  | { readonly kind: "linear"; readonly width: number }
+  | AttentionOp
+  | FeedForwardOp
+  | ExpertsOp
+  /** Pre-norm residual blocks, in the order in which they run. */
+  | { readonly kind: "layer"; readonly width: number; readonly blocks: readonly Block[] }
+  /** Maps encoder positions to the language model's width: one matrix after the other, by output width. */
+  | { readonly kind: "projector"; readonly widths: readonly number[] }
+  /** Output logits, for every position of the prompt or only for the last one. */
+  | { readonly kind: "head"; readonly vocab: number; readonly positions: "all" | "last" }
+  /** A whole stack with its entry and exit. */
+  | {
+      readonly kind: "tower";
+      readonly side: Side;
+      readonly width: number;
+      /** What turns features into the first hidden state. */
+      readonly entry?: ConvFrontEnd;
+    };
+
+export interface AttentionOp {
+  readonly kind: "attention";
+  readonly width: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly valueDim: number;
+  readonly over: "self" | "cross";
+  readonly span: Span;
+  readonly scores: ScoreStyle;
+}
+
+export interface FeedForwardOp {
+  readonly kind: "feed-forward";
+  readonly width: number;
+  readonly inner: number;
+  readonly gated: boolean;
+}
+
+/** A routed mixture of gated feed-forwards: each token goes through `perToken` of `experts`. */
+export interface ExpertsOp {
+  readonly kind: "experts";
+  readonly width: number;
+  readonly inner: number;
+  readonly experts: number;
+  readonly perToken: number;
+}
+
+/** Strided convolutions over mel frames (Whisper's two): each output is `stride` times shorter than its input. */
+export interface ConvFrontEnd {
+  readonly kind: "conv-front-end";
+  readonly bins: number;
+  readonly width: number;
+  readonly strides: readonly number[];
+}
+
+/** One residual block of a layer: a norm, then a child (by name) or an operation over children that lie in the layer itself. */
+export interface Block {
+  readonly run: string | FeedForwardOp;
+}
+
+/** Which sequence a tower runs over: encoders run once per request, decoders at prefill and at every step. */
+export type Side = "encoder" | "decoder";

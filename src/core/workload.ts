@@ -1,0 +1,213 @@
+import { type AudioLengths, audioLengths, lengthsFromPositions } from "./audio/geometry.ts";
+import { InputError, shown } from "./errors.ts";
+import type { Model } from "./model.ts";
+import type { AxisValues } from "./quantity/axis.ts";
+import { grouped } from "./units.ts";
+
+/** What runs, in the user's words. All are optional; what is left out is taken as documented and reported as assumed. */
+export interface WorkloadOptions {
+  /** Sequences that run together. Default 1. */
+  readonly batchSize?: number;
+  /** Seconds of audio in each sequence. Default 30 for models that hear. */
+  readonly audioSeconds?: number;
+  /** Encoder positions instead of seconds. */
+  readonly encoderSeqLength?: number;
+  /** The decoder's whole context in tokens, audio tokens included. */
+  readonly maxModelLen?: number;
+  /** Text tokens of the prompt, besides the audio. */
+  readonly promptTokens?: number;
+  /** Tokens to generate. */
+  readonly maxNewTokens?: number;
+}
+
+/** The same, settled for a model. Lengths are per sequence. */
+export interface Workload {
+  readonly batchSize: number;
+  /** Tokens in the decoder's context when generation ends; 0 where nothing is generated. */
+  readonly contextTokens: number;
+  /** Tokens of the prompt, audio tokens included. */
+  readonly promptTokens: number;
+  readonly audioTokens: number;
+  readonly audio: AudioLengths | null;
+}
+
+export const DEFAULT_AUDIO_SECONDS = 30;
+/** A million sequences, a year of audio, 2³¹ tokens: beyond these a number is a mistake, not a plan. */
+const MAX_BATCH = 2 ** 20;
+const MAX_SECONDS = 366 * 24 * 3600;
+const MAX_TOKENS = 2 ** 31;
+
+/**
+ * Settles the workload: checks every number, turns seconds into positions and tokens, and fits prompt and generation
+ * into the context.
+ * @param assumed receives a sentence for each value that the user left open and that changes the answer.
+ * @throws InputError `out-of-range` for a number that makes no sense, `does-not-fit` where audio or prompt exceed the context.
+ */
+export function settleWorkload(
+  model: Model,
+  options: WorkloadOptions,
+  assumed: string[] = [],
+): Workload {
+  const batchSize = whole(options.batchSize ?? 1, "batchSize", MAX_BATCH);
+  const audio = audioOf(model, options);
+  const audioTokens = audio?.tokens ?? 0;
+  const { max, hard, preset, prompt: usualPrompt } = model.context;
+  const text =
+    options.promptTokens === undefined
+      ? undefined
+      : whole(options.promptTokens, "promptTokens", MAX_TOKENS);
+  const fresh =
+    options.maxNewTokens === undefined
+      ? undefined
+      : whole(options.maxNewTokens, "maxNewTokens", MAX_TOKENS);
+  const stated =
+    options.maxModelLen === undefined
+      ? undefined
+      : whole(options.maxModelLen, "maxModelLen", MAX_TOKENS);
+
+  const asked =
+    text !== undefined || fresh !== undefined
+      ? audioTokens + (text ?? usualPrompt ?? 0) + (fresh ?? 0)
+      : undefined;
+  const context = stated ?? asked ?? preset;
+  if (hard && max !== undefined && context > max) {
+    throw new InputError(
+      "does-not-fit",
+      `A context of ${grouped(context)} tokens is more than the ${grouped(max)} positions that this model has: ask for less (--max-model-len, --prompt-tokens, --max-new-tokens).`,
+      "maxModelLen",
+    );
+  }
+  if (audioTokens > context) {
+    throw new InputError(
+      "does-not-fit",
+      `${grouped(options.audioSeconds ?? DEFAULT_AUDIO_SECONDS)} s of audio become ${grouped(audioTokens)} tokens, more than the context of ${grouped(context)}: raise --max-model-len or shorten the audio.`,
+      "maxModelLen",
+    );
+  }
+  if (asked !== undefined && asked > context) {
+    throw new InputError(
+      "does-not-fit",
+      `Audio, prompt and new tokens add up to ${grouped(asked)}, more than the context of ${grouped(context)}: raise --max-model-len or ask for less.`,
+      "maxModelLen",
+    );
+  }
+  let prompt = audioTokens + (text ?? usualPrompt ?? 0);
+  if (text === undefined && usualPrompt === undefined) {
+    prompt = context - (fresh ?? 0);
+    if (context > 0)
+      assumed.push(
+        `The prompt fills the context (${grouped(prompt)} tokens): the largest prefill. --prompt-tokens says otherwise.`,
+      );
+  } else if (text === undefined && usualPrompt !== undefined) {
+    assumed.push(
+      `The prompt is the ${usualPrompt} tokens that generation starts from. --prompt-tokens says otherwise.`,
+    );
+  }
+  if (context > 0 && stated === undefined && asked === undefined) {
+    assumed.push(
+      `The context is ${grouped(context)} tokens${max !== undefined && max > context ? ` (the model allows ${grouped(max)})` : ""}. --max-model-len says otherwise.`,
+    );
+  }
+  if (!hard && max !== undefined && context > max) {
+    assumed.push(
+      `The context of ${grouped(context)} tokens is longer than the ${grouped(max)} that the config states.`,
+    );
+  }
+  if (audio && audio.cutSeconds > 0) {
+    assumed.push(
+      `Only the first ${grouped(audio.seconds - audio.cutSeconds)} s are heard: this model cuts longer audio off.`,
+    );
+  }
+  if (model.audio && options.audioSeconds === undefined && options.encoderSeqLength === undefined) {
+    assumed.push(`The audio is ${DEFAULT_AUDIO_SECONDS} s long. --audio-seconds says otherwise.`);
+  }
+  return {
+    batchSize,
+    contextTokens: context,
+    promptTokens: Math.min(prompt, context),
+    audioTokens,
+    audio,
+  };
+}
+
+function audioOf(model: Model, options: WorkloadOptions): AudioLengths | null {
+  const { audioSeconds, encoderSeqLength } = options;
+  const geometry = model.audio;
+  if (!geometry) {
+    const asked =
+      audioSeconds !== undefined
+        ? "audioSeconds"
+        : encoderSeqLength !== undefined
+          ? "encoderSeqLength"
+          : undefined;
+    if (asked === undefined) return null;
+    throw new InputError(
+      "inconsistent",
+      `${flagOf(asked)} was given, but this model does not take audio: leave it out.`,
+      asked,
+    );
+  }
+  if (encoderSeqLength !== undefined) {
+    if (audioSeconds !== undefined) {
+      throw new InputError(
+        "inconsistent",
+        "Both --audio-seconds and --encoder-seq-length were given, and each sets the length of the audio: keep one.",
+        "encoderSeqLength",
+      );
+    }
+    const positions = whole(encoderSeqLength, "encoderSeqLength", MAX_TOKENS);
+    if (geometry.maxPositions !== undefined && positions > geometry.maxPositions) {
+      throw new InputError(
+        "does-not-fit",
+        `--encoder-seq-length is ${grouped(positions)}, more than the ${grouped(geometry.maxPositions)} positions that this encoder has: ask for less.`,
+        "encoderSeqLength",
+      );
+    }
+    return lengthsFromPositions(geometry, positions);
+  }
+  const seconds = audioSeconds ?? DEFAULT_AUDIO_SECONDS;
+  if (!(typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS)) {
+    throw new InputError(
+      "out-of-range",
+      `--audio-seconds is ${shown(seconds)}, but must be a number of seconds above 0 and up to ${grouped(MAX_SECONDS)}.`,
+      "audioSeconds",
+    );
+  }
+  return audioLengths(geometry, seconds);
+}
+
+/** `maxModelLen` → `--max-model-len` */
+export const flagOf = (option: string): string =>
+  `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+export function whole(value: unknown, option: string, most: number): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most)
+    return value;
+  throw new InputError(
+    "out-of-range",
+    `${flagOf(option)} is ${shown(value)}, but must be a whole number from 1 to ${grouped(most)}.`,
+    option,
+  );
+}
+
+/** The workload as the axes that formulas are written over. */
+export function axesOf({
+  batchSize,
+  contextTokens,
+  promptTokens,
+  audioTokens,
+  audio,
+}: Workload): AxisValues {
+  return {
+    batch: batchSize,
+    windows: audio?.concurrentWindows ?? 0,
+    frames: audio?.windowFrames ?? 0,
+    samples: audio?.windowSamples ?? 0,
+    positions: audio?.windowPositions ?? 0,
+    memory: audio?.positions ?? 0,
+    audioTokens,
+    prompt: promptTokens,
+    context: contextTokens,
+    recordingFrames: audio?.frames ?? 0,
+  };
+}
