@@ -1,7 +1,14 @@
 import { attentionType } from "./derive/attention-type.ts";
 import { countParameters } from "./derive/parameters.ts";
 import { type DescribeOptions, describe } from "./describe.ts";
-import type { Amount, Engine, Moment, Phase, Setup } from "./engines/engine.ts";
+import {
+  type Amount,
+  type Condition,
+  type Engine,
+  holds,
+  type Phase,
+  type Setup,
+} from "./engines/engine.ts";
 import { engines, findEngine } from "./engines/index.ts";
 import { InputError } from "./errors.ts";
 import type { Model } from "./model.ts";
@@ -108,7 +115,7 @@ export function prepare(
       for (const amount of amounts) {
         let size = 0;
         for (const { formula, when } of amount) {
-          if (when && values[when.axis] < when.atLeast) continue;
+          if (!holds(when, values)) continue;
           size = Math.max(size, evaluatePolynomial(formula, values));
         }
         total += Math.ceil(size);
@@ -139,7 +146,7 @@ const IGNORED = { push: () => 0 } as unknown as string[];
 
 interface Candidate {
   readonly formula: Polynomial;
-  readonly when?: NonNullable<Moment["when"]>;
+  readonly when?: Condition;
 }
 
 /** The formulas that can be the largest; those that another one covers whatever the lengths are dropped. */

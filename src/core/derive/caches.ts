@@ -64,10 +64,11 @@ function cacheOf(
           : state.window
             ? `KV cache, window of ${state.window}`
             : "KV cache",
-        size: (length) => [
+        ...(state.window !== undefined && { window: state.window }),
+        size: (length, atMost = state.window) => [
           [
             ...perPosition,
-            cross ? times("memory", "encoder positions") : times(length, "tokens", state.window),
+            cross ? times("memory", "encoder positions") : times(length, "tokens", atMost),
             ...tail,
           ],
         ],

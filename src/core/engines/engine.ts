@@ -1,6 +1,6 @@
 import type { Dtype } from "../dtype.ts";
 import type { Model } from "../model.ts";
-import type { Axis } from "../quantity/axis.ts";
+import type { Axis, AxisValues } from "../quantity/axis.ts";
 import type { Product } from "../quantity/product.ts";
 import type { Component } from "../tree/module.ts";
 
@@ -27,9 +27,21 @@ export interface HeldBuffer {
 export interface Moment {
   readonly at: string;
   readonly buffers: readonly HeldBuffer[];
-  /** The moment only occurs where an axis has at least this length. */
-  readonly when?: { readonly axis: Axis; readonly atLeast: number };
+  /** The moment only occurs for some lengths of an axis. */
+  readonly when?: Condition;
 }
+
+/** `atLeast ≤ axis < below`; a side that is left out does not matter. */
+export interface Condition {
+  readonly axis: Axis;
+  readonly atLeast?: number;
+  readonly below?: number;
+}
+
+export const holds = (when: Condition | undefined, values: AxisValues): boolean =>
+  when === undefined ||
+  (values[when.axis] >= (when.atLeast ?? 0) &&
+    values[when.axis] < (when.below ?? Number.POSITIVE_INFINITY));
 
 /** An amount of bytes as a formula: a sum, or the largest of several moments. */
 export type Amount = { readonly sum: readonly Product[] } | { readonly peakOf: readonly Moment[] };
