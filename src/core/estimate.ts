@@ -25,7 +25,7 @@ import { type SetupOptions, settleSetup } from "./setup.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 
 export interface EstimateOptions extends WorkloadOptions, SetupOptions {
-  /** Whose rules: "transformers" (default) or "generic". */
+  /** Whose rules: "transformers" (default), "vllm" (or with a version, "vllm@0.15"), "generic". */
   readonly engine?: string;
   /** What to call the model in the report. */
   readonly id?: string;
@@ -37,10 +37,11 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
  */
 export function estimate(model: Model, options: EstimateOptions = {}): MemoryReport {
   const assumptions = [...model.assumptions];
-  const engine = engineOf(options);
-  const setup = settleSetup(model, options, assumptions);
+  const { engine, version } = engineOf(options);
+  const setup = settleSetup(model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
-  const ledger = writeLedger(engine.plan(model, setup), axesOf(workload));
+  const values = axesOf(workload);
+  const ledger = writeLedger(engine.plan(model, setup), values);
   return new MemoryReport({
     schemaVersion: 1,
     model: options.id ?? null,
@@ -60,6 +61,7 @@ export function estimate(model: Model, options: EstimateOptions = {}): MemoryRep
       audio: workload.audio,
     },
     ...totalsOf(ledger.lines, engine.phases(model)),
+    serving: engine.serving?.(model, setup, values) ?? null,
     ledger,
     assumptions,
   });
@@ -97,8 +99,8 @@ export function prepare(
   model: Model,
   options: Pick<EstimateOptions, "engine"> & SetupOptions = {},
 ): Prepared {
-  const engine = engineOf(options);
-  const setup = settleSetup(model, options);
+  const { engine, version } = engineOf(options);
+  const setup = settleSetup(model, { ...options, ...version });
   const plans = engine.plan(model, setup);
   const phases = engine.phases(model).map((phase) => ({
     phase,
@@ -167,7 +169,16 @@ function compile(amount: Amount): readonly Candidate[] {
   );
 }
 
-function engineOf(options: Pick<EstimateOptions, "engine">): Engine {
+/** `vllm@0.15` names an engine and the version whose rules apply. */
+function engineOf(options: Pick<EstimateOptions, "engine">): {
+  engine: Engine;
+  version: { engineVersion?: string };
+} {
   const [preset] = engines;
-  return options.engine === undefined && preset ? preset : findEngine(options.engine);
+  if (options.engine === undefined && preset) return { engine: preset, version: {} };
+  const [name, version] = String(options.engine).split("@");
+  return {
+    engine: findEngine(name),
+    version: version === undefined ? {} : { engineVersion: version },
+  };
 }
