@@ -78,8 +78,8 @@ function compare(file: string, id: string, model: Model, run: Run): Comparison[]
   });
 }
 
-/** Everything alive in a phase but weights and buffers. */
+/** Everything alive in a phase but weights, buffers and what is no tensor. */
 function transient(report: MemoryReport, phase: string): number {
   const found = report.phases.find((one) => one.phase === phase);
-  return found ? found.totalBytes - (found.bytesByKind.weights ?? 0) : 0;
+  return found ? found.totalBytes - (found.bytesByKind.weights ?? 0) - (found.bytesByKind.overhead ?? 0) : 0;
 }
