@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cacheComparisons, comparisons } from "../measurements/compare.ts";
 import { EXPLAINED } from "../measurements/explained.ts";
+import { logComparisons } from "../measurements/vllm.ts";
 
 /**
  * Predicted against observed bytes (docs/accuracy.md). The bands are the aims: live tensors are deterministic, so what is left
@@ -30,5 +31,16 @@ describe("transformers, caches by kind", () => {
     const all = cacheComparisons();
     expect(all.length).toBeGreaterThan(500);
     expect(all.filter(({ predicted, observed }) => predicted !== observed)).toEqual([]);
+  });
+});
+
+describe("vLLM, against logs that users published", () => {
+  const logs = logComparisons();
+
+  it("covers some", () => {
+    expect(logs.length).toBeGreaterThan(2);
+  });
+  it.each(logs)("$what of $model: $predicted, logged $logged", ({ error, band }) => {
+    expect(Math.abs(error)).toBeLessThan(band);
   });
 });
