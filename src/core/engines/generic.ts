@@ -3,9 +3,9 @@ import { bytesOf } from "../dtype.ts";
 import { type Product, times } from "../quantity/product.ts";
 import type { Component, Module } from "../tree/module.ts";
 import { walk } from "../tree/walk.ts";
-import type { Engine, Setup } from "./engine.ts";
+import type { Engine, LinePlan, Setup } from "./engine.ts";
 import { decodeFlow, encoderFlow, headMoment, prefillFlow, towerMoments } from "./moments.ts";
-import { inputLine, towersOf } from "./transformers.ts";
+import { crossed, encoderOutput, headOf, inputLine, scores, towersOf } from "./transformers.ts";
 import { weightLines } from "./weights.ts";
 
 const PLAN = "engine-neutral accounting: everything that exists at some time, held at once";
@@ -42,8 +42,8 @@ export const generic: Engine = {
         alive: { all: { sum: cache.size("context") } },
       });
     }
+    const head = headOf(model.root);
     for (const tower of towersOf(model.root)) {
-      const head = headOpOf(model.root);
       const flows =
         tower.side === "encoder" ? [encoderFlow(setup)] : [prefillFlow(setup), decodeFlow(setup)];
       const moments = flows.flatMap((flow) => [
@@ -58,18 +58,19 @@ export const generic: Engine = {
         source: PLAN,
         alive: { all: { peakOf: moments } },
       });
+      if (tower.side === "encoder" && crossed(model.root))
+        lines.push(always(encoderOutput(tower, setup)));
+      if (tower.side === "decoder" && head) lines.push(always(scores(head)));
     }
     return lines;
   },
 };
 
-function headOpOf(root: Module) {
-  let found: Extract<NonNullable<Module["op"]>, { kind: "head" }> | undefined;
-  walk(root, ({ op }) => {
-    if (op?.kind === "head") found ??= op;
-  });
-  return found;
-}
+/** A line of the transformers engine, held all the time. */
+const always = (line: LinePlan): LinePlan => {
+  const [amount] = Object.values(line.alive);
+  return { ...line, basis: "rule", source: PLAN, alive: amount ? { all: amount } : {} };
+};
 
 /**
  * Keys and values of every layer of a bidirectional encoder. No runtime keeps them all: they live for one layer. Other

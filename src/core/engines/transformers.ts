@@ -92,7 +92,7 @@ function phasesOf(towers: readonly Tower[]): readonly Phase[] {
   ];
 }
 
-function crossed(root: Module): boolean {
+export function crossed(root: Module): boolean {
   let found = false;
   walk(root, ({ state }) => {
     if (state?.kind === "kv" && state.over === "cross") found = true;
@@ -100,7 +100,7 @@ function crossed(root: Module): boolean {
   return found;
 }
 
-function headOf(root: Module): Extract<Op, { kind: "head" }> | undefined {
+export function headOf(root: Module): Extract<Op, { kind: "head" }> | undefined {
   let found: Extract<Op, { kind: "head" }> | undefined;
   walk(root, ({ op }) => {
     if (op?.kind === "head") found ??= op;
@@ -139,7 +139,7 @@ export function inputLine(model: Model, setup: Setup, phases: readonly Phase[]):
   };
 }
 
-function encoderOutput(tower: Tower, setup: Setup): LinePlan {
+export function encoderOutput(tower: Tower, setup: Setup): LinePlan {
   const sum = [
     [
       times("batch", "sequences"),
@@ -159,7 +159,7 @@ function encoderOutput(tower: Tower, setup: Setup): LinePlan {
 }
 
 /** One row of fp32 scores per sequence stays referenced from one decoding step to the next. */
-function scores(head: Extract<Op, { kind: "head" }>): LinePlan {
+export function scores(head: Extract<Op, { kind: "head" }>): LinePlan {
   return {
     label: "last step's scores",
     component: "lm_head",
