@@ -187,7 +187,7 @@ describe("prepare", () => {
       ),
       { numRuns: 150 },
     );
-    
+
     expect(answered).toBeGreaterThan(10);
   });
 
@@ -216,7 +216,7 @@ describe("generic is an upper bound", () => {
       }),
       { numRuns: 150 },
     );
-    
+
     expect(compared).toBeGreaterThan(10);
   });
 });
@@ -310,4 +310,13 @@ it("a projector with attention keeps nothing either, and its K/V are no decoder 
   expect(report.decoderKvCacheBytes).toBe(plain.decoderKvCacheBytes);
   expect(report.encoderKvCacheBytes).toBeGreaterThan(plain.encoderKvCacheBytes);
   expect(calculateMemory(config).encoderKvCacheBytes).toBe(0);
+});
+
+it("a mixture of experts gathers each token's rows once for every expert", () => {
+  const { ledger } = calculateMemory({ model_type: "qwen3_moe" }, { maxModelLen: 8192 });
+  const line = ledger.lines.find(
+    ({ kind, formula }) => kind === "activation" && /experts/.test(formula),
+  );
+  expect(line?.formula).toContain("gathered rows 8 experts × 8,192 tokens × 2,048 wide × 2 B fp16");
+  expect(line?.formula).toContain("gate and up 8 experts × 2 × 8,192 tokens × 768 wide × 2 B fp16");
 });

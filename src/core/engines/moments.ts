@@ -28,7 +28,7 @@ const one: Factor = times(1, "");
 /** `count` hidden states of `width`. */
 function rows(flow: Flow, width: number, count = 1): Product {
   return [
-    ...(count === 1 ? [] : [times(count, "×")]),
+    ...(count === 1 ? [] : [times(count, "")]),
     ...flow.rows,
     times(width, "wide"),
     element(flow),
@@ -62,7 +62,7 @@ function frontEnd(op: Extract<Op, { kind: "tower" }>["entry"] & object, flow: Fl
   let passed = 1;
   return op.strides.map((stride, index) => {
     passed *= stride;
-    const size: Product = [times(total / passed, "×"), ...rows(flow, op.width)];
+    const size: Product = [times(total / passed, ""), ...rows(flow, op.width)];
     return {
       at: `conv${index + 1}`,
       buffers: [held("convolution", size), held("activation", size)],
@@ -105,7 +105,7 @@ function experts(op: ExpertsOp, flow: Flow): Moment[] {
       ...flow.sequences,
       chosen,
       times(3, "matrices"),
-      times(inner, "×"),
+      times(inner, ""),
       times(op.width, "wide"),
       element(flow),
     ];
