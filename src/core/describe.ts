@@ -84,7 +84,12 @@ function contextFor(
               `${field} is missing: add the language model's type to the config.`,
               field,
             )
-          : unknownType(type, field, [...languages.keys()]);
+          : unknownType(
+              type,
+              field,
+              [...languages.keys()],
+              "not a language model that is described here",
+            );
       }
       return language(raw, inner, place);
     },
@@ -123,11 +128,17 @@ export function familyOf(raw: RawConfig): Family {
   );
 }
 
-function unknownType(value: unknown, field: string, known: readonly string[]): InputError {
-  const near = typeof value === "string" ? nearest(value, known) : [];
+function unknownType(
+  value: unknown,
+  field: string,
+  known: readonly string[],
+  what = "an architecture that is not described here",
+): InputError {
+  const near =
+    typeof value === "string" ? ` (nearest known: ${nearest(value, known).join(", ")})` : "";
   return new InputError(
     "unknown-model-type",
-    `${field} is ${shown(value)}, an architecture that is not described here, and an estimate for another one would be a guess (nearest known: ${near.join(", ")}); \`models\` lists all.`,
+    `${field} is ${shown(value)}, ${what}, and an estimate for another one would be a guess${near}; \`models\` lists all.`,
     field,
   );
 }
