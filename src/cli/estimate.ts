@@ -1,6 +1,7 @@
 import { InputError } from "../core/errors.ts";
 import { type EstimateOptions, estimate } from "../core/estimate.ts";
 import { renderExplained, renderReport } from "../core/render/text.ts";
+import { MAX_TOKENS, whole } from "../core/workload.ts";
 import { load } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
@@ -15,6 +16,7 @@ export function estimateCommand(model: string, options: Options): void {
       "maxModelLen",
     );
   }
+  if (seqLength !== undefined) whole(seqLength, "seqLength", MAX_TOKENS);
   const loaded = load(model);
   const report = estimate(loaded.model, {
     ...rest,
