@@ -109,6 +109,25 @@ it("every kind of step rounds as it says", () => {
   expect(through([{ kind: "blocks", size: 5, steps: [{ kind: "ceil", by: 4 }] }], 11)).toBe(5);
 });
 
+it("padding becomes tokens only where the model says so", () => {
+  const tokens = (tokensFromPadding: boolean, padded: boolean, seconds: number) =>
+    audioLengths(
+      {
+        sampleRate: 100,
+        bins: 1,
+        framing: [],
+        encoding: [],
+        pooling: [{ kind: "ceil", by: 10 }],
+        window: { samples: 1000, padded, tokensFromPadding, longer: "batched" },
+      },
+      seconds,
+    ).tokens;
+  expect(tokens(true, true, 2)).toBe(100);
+  expect(tokens(false, true, 2)).toBe(20);
+  expect(tokens(true, true, 12)).toBe(200);
+  expect(tokens(false, false, 12)).toBe(120);
+});
+
 describe("encoderSeqLength", () => {
   it("is the encoder's length, and seconds follow from it", () => {
     const { workload } = calculateMemory(TURBO, { encoderSeqLength: 750 });

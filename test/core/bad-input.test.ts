@@ -81,6 +81,10 @@ describe("JSON", () => {
     ).toContain("d_model is -Infinity");
   });
 
+  it("a file's name does not break the line", () => {
+    expect(refusal(() => parseJson("{", "a\nb\u001b[31m.json"))).toContain("a b [31m.json is not");
+  });
+
   it("a byte order mark is no error", () => {
     expect(parseJson('\ufeff{"a": 1}', "config.json")).toEqual({ a: 1 });
   });

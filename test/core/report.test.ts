@@ -1,14 +1,19 @@
 import fc from "fast-check";
 import {
+  bytes,
+  type Component,
   calculateMemory,
   estimate,
   InputError,
+  type Kind,
+  type Line,
   MemoryReport,
   type MemoryReportData,
   prepare,
   type WorkloadOptions,
 } from "llm-memory-calculator";
 import { describe, expect, it } from "vitest";
+import { totalsOf } from "../../src/core/report/memory-report.ts";
 import { modelOf, reportIfItFits, SPREAD } from "../models.ts";
 
 const TURBO = "openai/whisper-large-v3-turbo";
@@ -236,6 +241,20 @@ describe("tensor parallelism", () => {
     expect(at(4).weightMemoryBytes).toBe(cut / 4 + norms + buffers);
   });
 
+  it("the fullest of three ranks has the heads and columns that do not divide evenly", () => {
+    const report = calculateMemory("meta-llama/Llama-3.1-8B", {
+      tensorParallelSize: 3,
+      maxModelLen: 1024,
+    });
+    const [heads, kvHeads, inner, vocab] = [32, 8, 14_336, 128_256].map((n) => Math.ceil(n / 3));
+    const layer = 4096 * (2 * 128 * Number(heads) + 2 * 128 * Number(kvHeads) + 3 * Number(inner));
+    const norms = (2 * 32 + 1) * 4096;
+    expect(report.weightMemoryBytes).toBe(
+      2 * (32 * layer + 2 * Number(vocab) * 4096 + norms) + 2 * 64 * 4,
+    );
+    expect(report.decoderKvCacheBytes).toBe(32 * 2 * Number(kvHeads) * 128 * 1024 * 2);
+  });
+
   it("makes weights a rule, no longer a count", () => {
     const bases = (tensorParallelSize: number) =>
       calculateMemory(TURBO, { tensorParallelSize })
@@ -319,4 +338,51 @@ it("a mixture of experts gathers each token's rows once for every expert", () =>
   );
   expect(line?.formula).toContain("gathered rows 8 experts × 8,192 tokens × 2,048 wide × 2 B fp16");
   expect(line?.formula).toContain("gate and up 8 experts × 2 × 8,192 tokens × 768 wide × 2 B fp16");
+});
+
+it("at its peak a Whisper encoder layer holds six buffers: four hidden states and two inner ones", () => {
+  const { activationMemoryBytes } = calculateMemory(TURBO, { audioSeconds: 30 });
+  expect(activationMemoryBytes).toBe(1500 * 2 * (4 * 1280 + 2 * 5120));
+});
+
+it("lines of kinds that no model here has yet are summed where they belong", () => {
+  const line = (kind: Kind, component: Component | "runtime", size: number): Line => ({
+    label: kind,
+    component,
+    kind,
+    bytes: bytes(size),
+    alive: { load: bytes(kind === "weights" ? size : 0), decode: bytes(size) },
+    basis: "exact",
+    formula: String(size),
+    source: "made up",
+  });
+  const totals = totalsOf(
+    [
+      line("weights", "lora", 1),
+      line("weights", "vision_projector", 2),
+      line("weights", "text_encoder", 4),
+      line("state", "text_model", 8),
+      line("overhead", "runtime", 16),
+      line("input", "vision_encoder", 32),
+      line("input", "audio_encoder", 64),
+      line("activation", "decoder", 128),
+      line("kv-cache", "decoder", 256),
+    ],
+    ["load", "decode"],
+  );
+  expect(totals).toMatchObject({
+    loraAdapterMemoryBytes: 1,
+    decoderWeightMemoryBytes: 1,
+    projectorMemoryBytes: 2,
+    encoderWeightMemoryBytes: 4,
+    weightMemoryBytes: 7,
+    stateMemoryBytes: 8,
+    extraWorkBytes: 16,
+    imageMemoryBytes: 32,
+    audioMemoryBytes: 64,
+    activationMemoryBytes: 128,
+    kvCacheBytes: 256,
+    totalMemoryBytes: 511,
+    peakPhase: "decode",
+  });
 });
