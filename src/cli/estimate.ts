@@ -2,6 +2,7 @@ import { InputError } from "../core/errors.ts";
 import { type EstimateOptions, estimate } from "../core/estimate.ts";
 import { renderExplained, renderReport } from "../core/render/text.ts";
 import { parseSize } from "../core/units.ts";
+import { MAX_TOKENS, whole } from "../core/workload.ts";
 import { load } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
@@ -22,6 +23,7 @@ export function estimateCommand(model: string, options: Options): void {
       "maxModelLen",
     );
   }
+  if (seqLength !== undefined) whole(seqLength, "seqLength", MAX_TOKENS);
   const loaded = load(model);
   const report = estimate(loaded.model, {
     ...rest,

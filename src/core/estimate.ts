@@ -183,9 +183,10 @@ function engineOf(options: Pick<EstimateOptions, "engine">): {
 } {
   const [preset] = engines;
   if (options.engine === undefined && preset) return { engine: preset, version: {} };
-  const [name, version] = String(options.engine).split("@");
+  const asked: unknown = options.engine;
+  const [name, version] = typeof asked === "string" ? asked.split("@") : [asked];
   return {
     engine: findEngine(name),
-    version: version === undefined ? {} : { engineVersion: version },
+    version: version === undefined ? {} : { engineVersion: String(version) },
   };
 }

@@ -74,19 +74,10 @@ export function settleSetup(
 }
 
 function precisionOf(model: Model, options: SetupOptions, assumed: string[]): Dtype {
-  if (options.precision !== undefined && options.precision !== "auto") {
-    const precision = parsePrecision(options.precision, "--precision");
-    if (["int64", "int32", "int16", "uint8", "bool"].includes(precision)) {
-      throw new InputError(
-        "unknown-precision",
-        `--precision is "${options.precision}", in which no weights are kept: use fp16, bf16, fp32, fp8, int8 or int4.`,
-        "--precision",
-      );
-    }
-    return precision;
-  }
+  if (options.precision !== undefined && options.precision !== "auto")
+    return parsePrecision(options.precision, "--precision");
   if (model.dtype !== undefined) return model.dtype;
-  assumed.push("The config states no dtype: fp16 is taken. --precision says otherwise.");
+  assumed.push("The config states no known dtype: fp16 is taken. --precision says otherwise.");
   return "fp16";
 }
 

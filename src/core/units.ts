@@ -31,9 +31,9 @@ export function bytes(value: number): Bytes {
 export const toGB = (value: number): number => value / GB;
 export const toGiB = (value: number): number => value / GiB;
 
-/** Thousands separated by commas, the same in every locale. */
+/** Thousands separated by commas, the same in every locale; what follows a decimal point is left alone. */
 export function grouped(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+  return String(value).replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ",");
 }
 
 /** A size in the binary unit that keeps it readable: "1.51 GiB", "8.75 MiB", "512 B". */

@@ -60,6 +60,14 @@ export function decoderSizes(config: DecoderConfig, context: Context): DecoderSi
       field,
     );
   }
+  if (config.head_dim === undefined && heads > config.hidden_size) {
+    const field = within(context.path, "num_attention_heads");
+    throw new InputError(
+      "inconsistent",
+      `${field} is ${heads}, more than hidden_size ${config.hidden_size}, so that a head would have no width: correct one of them in the config.`,
+      field,
+    );
+  }
   return {
     vocab: config.vocab_size,
     width: config.hidden_size,

@@ -87,8 +87,8 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
   const rotated: Moment = {
     at: "rotary",
     buffers: [
-      held("queries and keys, turned", [times(4, "×"), ...queries]),
-      held("keys", [times(2, "×"), ...keys]),
+      held("queries and keys, turned", [times(4, ""), ...queries]),
+      held("keys", [times(2, ""), ...keys]),
     ],
   };
   const moments = [flash, ...(op.scores === "fp32-softmax" && cached ? [rotated] : [])];

@@ -26,7 +26,6 @@ export const transformers: Engine = {
     const lines = weightLines(model, setup, phases);
     const running = phases.filter((phase) => phase !== "load");
     if (model.audio) lines.push(audioInput(model, setup, running));
-    if (running.includes("prefill")) lines.push(tokenIds());
     lines.push(...cacheLines(model, setup), ...activationLines(model, towers, setup));
     if (setup.wordTimestamps) lines.push(...keptAttention(towers, setup));
     lines.push(...overheadLines(model, setup, phases));
@@ -70,7 +69,7 @@ function cacheLines(model: Model, setup: Setup): LinePlan[] {
   });
 }
 
-function activationLines(model: Model, towers: readonly Tower[], setup: Setup): LinePlan[] {
+export function activationLines(model: Model, towers: readonly Tower[], setup: Setup): LinePlan[] {
   const flow = flows(setup);
   const lines: LinePlan[] = [];
   const decoder = towers.find(({ op }) => op.side === "decoder");
@@ -99,6 +98,7 @@ function activationLines(model: Model, towers: readonly Tower[], setup: Setup): 
   }
   if (merge?.kept && decoder) lines.push(features(decoder, setup));
   if (decoder) {
+    lines.push(tokenIds());
     const moments = (phase: "prefill" | "decode"): Moment[] => [
       ...towerMoments(decoder, flow[phase]),
       ...(head ? [headMoment(head, decoder.op.width, flow[phase])] : []),
@@ -153,7 +153,7 @@ function tokenIds(): LinePlan {
   return {
     label: "token ids and mask",
     component: "runtime",
-    kind: "input",
+    kind: "activation",
     basis: "rule",
     source: OBSERVED,
     alive: { prefill: { sum: [ids("prompt")] }, decode: { sum: [ids("prompt"), ids("cached")] } },

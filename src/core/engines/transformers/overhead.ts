@@ -7,7 +7,7 @@ import { GiB, KiB, MiB } from "../../units.ts";
 import type { LinePlan, Phase, Setup } from "../engine.ts";
 
 /** CUDA context with PyTorch's kernels: 0.3 to 0.6 GiB by device and version; the middle. */
-const CONTEXT = 0.45 * GiB;
+const CONTEXT = Math.round(0.45 * GiB);
 /** PyTorch's cuBLAS workspace, `:4096:2:16:8` (aten/src/ATen/cuda/CublasHandlePool.cpp); Hopper takes 32 MiB. */
 const CUBLAS = 2 * 4096 * KiB + 8 * 16 * KiB;
 
