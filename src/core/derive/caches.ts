@@ -65,7 +65,7 @@ function cacheOf(
         size: (length) => [
           [
             ...perPosition,
-            cross ? times("memory", "encoder positions") : times(length, "tokens", state.window),
+            ...(cross ? [times("memory", "encoder positions")] : pastPositions(state, length)),
             ...tail,
           ],
         ],
@@ -109,4 +109,16 @@ function cacheOf(
     default:
       return state satisfies never;
   }
+}
+
+/** The positions that a cache of its own past holds: tokens, or several per token in an encoder that runs along. */
+function pastPositions(
+  { window, perToken = 1 }: Extract<State, { kind: "kv" }>,
+  length: "context" | "prompt",
+): Product {
+  if (perToken === 1) return [times(length, "tokens", window)];
+  return [
+    times(length, "tokens", window === undefined ? undefined : window / perToken),
+    times(perToken, "positions per token"),
+  ];
 }

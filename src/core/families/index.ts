@@ -8,6 +8,8 @@ import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { ultravox } from "./ultravox.ts";
+import { voxtral } from "./voxtral.ts";
+import { voxtralRealtime, voxtralRealtimeText } from "./voxtral-realtime.ts";
 import { whisper } from "./whisper.ts";
 
 /** Every architecture that can be described. */
@@ -16,6 +18,9 @@ export const families: readonly Family[] = [
   whisper,
   qwen2Audio,
   ultravox,
+  voxtral,
+  voxtralRealtime,
+  voxtralRealtimeText,
   // text
   llama,
   qwen2,

@@ -1,0 +1,64 @@
+import type { AudioGeometry } from "../audio/geometry.ts";
+import { layered } from "../config/layered.ts";
+import { type RawConfig, section } from "../config/raw.ts";
+import { contextUpTo } from "../model.ts";
+import { languageHead, type Place } from "../towers/causal-lm.ts";
+import { type Module, module } from "../tree/module.ts";
+import {
+  type Context,
+  type Described,
+  type LanguagePart,
+  sectionOf,
+  statedDtype,
+} from "./family.ts";
+
+/** Where transformers 5 keeps the language model of a speech model. */
+export const INSIDE: Place = { backbone: "model.language_model", head: "lm_head" };
+
+interface TextOptions {
+  /** The language model's type where its section names none. */
+  readonly type: string;
+  /** What the composite's config class fills in where the section leaves a field out. */
+  readonly presets?: RawConfig;
+  /** Filled in only where the whole section is absent. */
+  readonly absent?: RawConfig;
+  readonly place?: Place;
+}
+
+/** The language model that `text_config` describes. */
+export function textPart(raw: RawConfig, context: Context, options: TextOptions): LanguagePart {
+  const given = section(raw, "text_config", context.path) !== undefined;
+  const [textRaw, textContext] = sectionOf(raw, "text_config", context);
+  const presets = { ...options.presets, ...(given ? {} : options.absent) };
+  return context.language(
+    layered(textRaw, textContext, { presets }),
+    textContext,
+    options.place ?? INSIDE,
+    options.type,
+  );
+}
+
+interface Parts {
+  /** Class of the part below the head: "VoxtralModel". */
+  readonly class: string;
+  /** Tower, language model and projector in checkpoint order. */
+  readonly children: readonly Module[];
+  readonly text: LanguagePart;
+  /** As the composite's own config says, not its language model's. */
+  readonly tied: boolean;
+  readonly audio: AudioGeometry;
+}
+
+/** An audio tower, a projector and a language model as transformers 5 puts them together: `model.…` and `lm_head`. */
+export function audioLlm(raw: RawConfig, context: Context, parts: Parts): Described {
+  return {
+    type: "audio-llm",
+    root: module(context.architecture, "", [
+      module(parts.class, "model", parts.children),
+      languageHead({ ...parts.text, tied: parts.tied }, INSIDE),
+    ]),
+    dtype: statedDtype(raw) ?? parts.text.dtype,
+    audio: parts.audio,
+    context: contextUpTo(parts.text.maxPositions),
+  };
+}

@@ -1,0 +1,21 @@
+import { audioLengths, catalogConfig, describe as describeModel } from "llm-memory-calculator";
+import { describe, expect, it } from "vitest";
+
+/** Tokens for recordings of some seconds, as the reference's processors count them. */
+const TOKENS: Readonly<Record<string, Readonly<Record<number, number>>>> = {
+  // Padded to whole chunks of 30 s.
+  "mistralai/Voxtral-Mini-3B-2507": { 1: 375, 10: 375, 30: 375, 31: 750, 95: 1500 },
+  // 80 ms a token.
+  "mistralai/Voxtral-Mini-4B-Realtime-2602": { 1: 13, 10: 125, 30: 375, 31: 388, 95: 1188 },
+};
+
+describe.each(Object.entries(TOKENS))("%s", (id, expected) => {
+  const { audio } = describeModel(catalogConfig(id), { resolve: catalogConfig });
+  it.each(Object.entries(expected))(
+    "makes of %s s as many tokens as its processor",
+    (seconds, tokens) => {
+      if (!audio) throw new Error("no audio geometry");
+      expect(audioLengths(audio, Number(seconds)).tokens).toBe(tokens);
+    },
+  );
+});
