@@ -1,5 +1,7 @@
+import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { glmAsr } from "./glm-asr.ts";
 import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
@@ -21,6 +23,9 @@ export const families: readonly Family[] = [
   voxtral,
   voxtralRealtime,
   voxtralRealtimeText,
+  audioFlamingo3,
+  musicFlamingo,
+  glmAsr,
   // text
   llama,
   qwen2,

@@ -7,6 +7,8 @@ const TOKENS: Readonly<Record<string, Readonly<Record<number, number>>>> = {
   "mistralai/Voxtral-Mini-3B-2507": { 1: 375, 10: 375, 30: 375, 31: 750, 95: 1500 },
   // 80 ms a token.
   "mistralai/Voxtral-Mini-4B-Realtime-2602": { 1: 13, 10: 125, 30: 375, 31: 388, 95: 1188 },
+  "nvidia/audio-flamingo-3-hf": { 1: 25, 10: 250, 30: 750, 31: 775, 95: 2375, 700: 15000 },
+  "zai-org/GLM-ASR-Nano-2512": { 1: 12, 10: 125, 30: 375, 31: 387, 95: 1187 },
 };
 
 describe.each(Object.entries(TOKENS))("%s", (id, expected) => {
