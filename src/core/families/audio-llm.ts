@@ -46,6 +46,8 @@ interface Parts {
   readonly text: LanguagePart;
   /** As the composite's own config says, not its language model's. */
   readonly tied: boolean;
+  /** In place of the language model's head. */
+  readonly head?: Module;
   readonly audio: AudioGeometry;
 }
 
@@ -55,7 +57,7 @@ export function audioLlm(raw: RawConfig, context: Context, parts: Parts): Descri
     type: "audio-llm",
     root: module(context.architecture, "", [
       module(parts.class, "model", parts.children),
-      languageHead({ ...parts.text, tied: parts.tied }, INSIDE),
+      parts.head ?? languageHead({ ...parts.text, tied: parts.tied }, INSIDE),
     ]),
     dtype: statedDtype(raw) ?? parts.text.dtype,
     audio: parts.audio,

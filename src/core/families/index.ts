@@ -1,5 +1,6 @@
 import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
 import type { Family } from "./family.ts";
+import { funAsrNano } from "./fun-asr-nano.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { glmAsr } from "./glm-asr.ts";
 import { granite } from "./granite.ts";
@@ -8,6 +9,7 @@ import { mistral } from "./mistral.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
+import { qwen3Asr } from "./qwen3-asr.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { ultravox } from "./ultravox.ts";
 import { voxtral } from "./voxtral.ts";
@@ -26,6 +28,8 @@ export const families: readonly Family[] = [
   audioFlamingo3,
   musicFlamingo,
   glmAsr,
+  qwen3Asr,
+  funAsrNano,
   // text
   llama,
   qwen2,

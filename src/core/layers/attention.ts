@@ -26,6 +26,8 @@ export interface AttentionOptions {
   readonly cached: boolean;
   /** Positions per token of the language model, for a causal encoder that keeps its own cache. */
   readonly perToken?: number;
+  /** Width of the result, where it is another than that of the sequence that asks. */
+  readonly outputs?: number;
   /** Width of the sequence that answers, for cross-attention to a tower of another width. */
   readonly sourceWidth?: number;
 }
@@ -45,7 +47,10 @@ export function attention(className: string, name: string, options: AttentionOpt
     if (which === "q")
       return linear(own, width, heads * headDim, { bias, divide: { by: "columns", units: heads } });
     if (which === "o")
-      return linear(own, heads * headDim, width, { bias, divide: { by: "rows", units: heads } });
+      return linear(own, heads * headDim, options.outputs ?? width, {
+        bias,
+        divide: { by: "rows", units: heads },
+      });
     const rows = which === "qkv" ? heads + 2 * kvHeads : kvHeads;
     return linear(own, source, rows * headDim, {
       bias,

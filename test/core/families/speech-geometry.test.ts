@@ -9,6 +9,8 @@ const TOKENS: Readonly<Record<string, Readonly<Record<number, number>>>> = {
   "mistralai/Voxtral-Mini-4B-Realtime-2602": { 1: 13, 10: 125, 30: 375, 31: 388, 95: 1188 },
   "nvidia/audio-flamingo-3-hf": { 1: 25, 10: 250, 30: 750, 31: 775, 95: 2375, 700: 15000 },
   "zai-org/GLM-ASR-Nano-2512": { 1: 12, 10: 125, 30: 375, 31: 387, 95: 1187 },
+  "Qwen/Qwen3-ASR-0.6B-hf": { 1: 13, 1.5: 20, 10: 130, 30: 390, 31: 403, 95: 1235 },
+  "FunAudioLLM/Fun-ASR-Nano-2512-hf": { 1: 17, 10: 167, 30: 500, 31: 517, 95: 1583 },
 };
 
 describe.each(Object.entries(TOKENS))("%s", (id, expected) => {
