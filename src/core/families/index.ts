@@ -12,6 +12,7 @@ import { qwen3 } from "./qwen3.ts";
 import { qwen3Asr } from "./qwen3-asr.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { ultravox } from "./ultravox.ts";
+import { vibeVoiceAsr } from "./vibevoice-asr.ts";
 import { voxtral } from "./voxtral.ts";
 import { voxtralRealtime, voxtralRealtimeText } from "./voxtral-realtime.ts";
 import { whisper } from "./whisper.ts";
@@ -30,6 +31,7 @@ export const families: readonly Family[] = [
   glmAsr,
   qwen3Asr,
   funAsrNano,
+  vibeVoiceAsr,
   // text
   llama,
   qwen2,

@@ -11,6 +11,7 @@ const TOKENS: Readonly<Record<string, Readonly<Record<number, number>>>> = {
   "zai-org/GLM-ASR-Nano-2512": { 1: 12, 10: 125, 30: 375, 31: 387, 95: 1187 },
   "Qwen/Qwen3-ASR-0.6B-hf": { 1: 13, 1.5: 20, 10: 130, 30: 390, 31: 403, 95: 1235 },
   "FunAudioLLM/Fun-ASR-Nano-2512-hf": { 1: 17, 10: 167, 30: 500, 31: 517, 95: 1583 },
+  "microsoft/VibeVoice-ASR-HF": { 1: 8, 10: 75, 30: 225, 31: 233, 95: 713 },
 };
 
 describe.each(Object.entries(TOKENS))("%s", (id, expected) => {
