@@ -9,8 +9,10 @@ export interface Cache {
   readonly component: Component;
   readonly kind: "self" | "cross" | "recurrent";
   readonly label: string;
-  /** Bytes when `length` positions are in the cache. */
-  readonly size: (length: "context" | "prompt") => readonly Product[];
+  /** Sliding window in tokens, where there is one. */
+  readonly window?: number;
+  /** Bytes when `length` positions are in the cache, of which no more than `atMost` are kept (default: the window). */
+  readonly size: (length: "context" | "cached" | "prompt", atMost?: number) => readonly Product[];
 }
 
 /**
@@ -62,10 +64,11 @@ function cacheOf(
           : state.window
             ? `KV cache, window of ${state.window}`
             : "KV cache",
-        size: (length) => [
+        ...(state.window !== undefined && { window: state.window }),
+        size: (length, atMost = state.window) => [
           [
             ...perPosition,
-            ...(cross ? [times("memory", "encoder positions")] : pastPositions(state, length)),
+            ...(cross ? [times("memory", "encoder positions")] : pastPositions(length, atMost, state.perToken)),
             ...tail,
           ],
         ],
@@ -113,12 +116,13 @@ function cacheOf(
 
 /** The positions that a cache of its own past holds: tokens, or several per token in an encoder that runs along. */
 function pastPositions(
-  { window, perToken = 1 }: Extract<State, { kind: "kv" }>,
   length: "context" | "prompt",
+  atMost: number | undefined,
+  perToken = 1,
 ): Product {
-  if (perToken === 1) return [times(length, "tokens", window)];
+  if (perToken === 1) return [times(length, "tokens", atMost)];
   return [
-    times(length, "tokens", window === undefined ? undefined : window / perToken),
+    times(length, "tokens", atMost === undefined ? undefined : atMost / perToken),
     times(perToken, "positions per token"),
   ];
 }

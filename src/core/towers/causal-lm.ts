@@ -114,7 +114,7 @@ export function causalLm(
       rmsNorm("norm", width, `${classes}RMSNorm`),
       rotary("rotary_emb", `${classes}RotaryEmbedding`, headDim, habits.rotaryKinds),
     ],
-    { component: "text_model", op: { kind: "tower", side: "decoder", width } },
+    { component: "text_model", op: { kind: "tower", side: "decoder", width, rotary: headDim } },
   );
   const head = languageHead(sizes, place, habits.logits);
   return { backbone, head, width, vocab };
