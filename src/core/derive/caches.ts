@@ -68,7 +68,9 @@ function cacheOf(
         size: (length, atMost = state.window) => [
           [
             ...perPosition,
-            ...(cross ? [times("memory", "encoder positions")] : pastPositions(length, atMost, state.perToken)),
+            ...(cross
+              ? [times("memory", "encoder positions")]
+              : pastPositions(length, atMost, state.perToken)),
             ...tail,
           ],
         ],
@@ -116,7 +118,7 @@ function cacheOf(
 
 /** The positions that a cache of its own past holds: tokens, or several per token in an encoder that runs along. */
 function pastPositions(
-  length: "context" | "prompt",
+  length: "context" | "cached" | "prompt",
   atMost: number | undefined,
   perToken = 1,
 ): Product {

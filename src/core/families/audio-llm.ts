@@ -4,6 +4,7 @@ import { type RawConfig, section } from "../config/raw.ts";
 import { contextUpTo } from "../model.ts";
 import { languageHead, type Place } from "../towers/causal-lm.ts";
 import { type Module, module } from "../tree/module.ts";
+import type { MergeOp } from "../tree/op.ts";
 import {
   type Context,
   type Described,
@@ -46,6 +47,11 @@ interface Parts {
   readonly text: LanguagePart;
   /** As the composite's own config says, not its language model's. */
   readonly tied: boolean;
+  /**
+   * How features get among the tokens, where it is not as in nearly all: the placeholders' shape is compared first, and
+   * the features are returned with the logits. Null: they are added to the tokens' embeddings.
+   */
+  readonly merge?: MergeOp | null;
   /** In place of the language model's head. */
   readonly head?: Module;
   readonly audio: AudioGeometry;
@@ -53,10 +59,11 @@ interface Parts {
 
 /** An audio tower, a projector and a language model as transformers 5 puts them together: `model.…` and `lm_head`. */
 export function audioLlm(raw: RawConfig, context: Context, parts: Parts): Described {
+  const { merge = { kind: "merge", checked: true, kept: true } } = parts;
   return {
     type: "audio-llm",
     root: module(context.architecture, "", [
-      module(parts.class, "model", parts.children),
+      module(parts.class, "model", parts.children, { ...(merge && { op: merge }) }),
       parts.head ?? languageHead({ ...parts.text, tied: parts.tied }, INSIDE),
     ]),
     dtype: statedDtype(raw) ?? parts.text.dtype,

@@ -90,6 +90,7 @@ function tower(config: ReturnType<typeof readEncoder>, raw: RawConfig, context: 
   const { hidden_size: width, num_attention_heads: heads, num_mel_bins: bins } = config;
   const kvHeads = groupedHeads(heads, config.num_key_value_heads ?? heads, context);
   const headDim = config.head_dim ?? Math.floor(width / heads);
+  const turned = rotatedWidth(raw, context, headDim, TURNED);
   const layer = module(
     "GlmAsrEncoderLayer",
     "layers",
@@ -123,11 +124,17 @@ function tower(config: ReturnType<typeof readEncoder>, raw: RawConfig, context: 
       ...melConvolutions(bins, width),
       stack(upTo(config.num_hidden_layers), layer),
       layerNorm("norm", width),
-      rotary("rotary_emb", "GlmAsrRotaryEmbedding", rotatedWidth(raw, context, headDim, TURNED)),
+      rotary("rotary_emb", "GlmAsrRotaryEmbedding", turned),
     ],
     {
       component: "audio_encoder",
-      op: { kind: "tower", side: "encoder", width, entry: melEntry(bins, width) },
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        rotary: turned,
+        entry: melEntry(bins, width),
+      },
     },
   );
 }

@@ -80,6 +80,7 @@ export const vibeVoiceAsr: Family = {
       ],
       text,
       tied: false,
+      merge: { kind: "merge", checked: false, kept: true },
       audio: {
         sampleRate: SAMPLE_RATE,
         bins: 1,

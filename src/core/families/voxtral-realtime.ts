@@ -154,6 +154,7 @@ export const voxtralRealtime: Family = {
       ],
       text,
       tied: config.tie_word_embeddings,
+      merge: null,
       // Whole tokens of audio, which are added to the embeddings of as many tokens of text.
       audio: {
         sampleRate: SAMPLE_RATE,
@@ -234,7 +235,13 @@ function tower(config: Encoder, perToken: number): Module {
     ],
     {
       component: "audio_encoder",
-      op: { kind: "tower", side: "encoder", width, entry: melEntry(bins, width) },
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        rotary: config.head_dim,
+        entry: melEntry(bins, width),
+      },
     },
   );
 }
