@@ -2,6 +2,8 @@ import { own, type RawConfig, within } from "./raw.ts";
 import type { Door } from "./schema.ts";
 
 interface Layers {
+  /** What the composite model sets whatever the section says. */
+  readonly fixed?: RawConfig;
   /** Other names that the reference's config class takes for a field, and that win over it: `{ d_model: "hidden_size" }`. */
   readonly aliases?: Readonly<Record<string, string>>;
   /** What a composite model fills into a section that leaves a field out; noted as defaulted. */
@@ -12,7 +14,7 @@ interface Layers {
 export function layered(
   raw: RawConfig,
   door: Door,
-  { aliases = {}, presets = {} }: Layers,
+  { fixed = {}, aliases = {}, presets = {} }: Layers,
 ): RawConfig {
   const others = new Map<string, string[]>();
   for (const [alias, field] of Object.entries(aliases)) {
@@ -20,6 +22,7 @@ export function layered(
   }
   const value = (key: PropertyKey): unknown => {
     if (typeof key !== "string") return undefined;
+    if (Object.hasOwn(fixed, key)) return fixed[key];
     const names = [...(others.get(key) ?? []), key];
     for (const name of names) {
       const found = own(raw, name);

@@ -24,15 +24,20 @@ interface TextOptions {
   /** Filled in only where the whole section is absent. */
   readonly absent?: RawConfig;
   readonly place?: Place;
+  /** Name of the section. */
+  readonly key?: string;
+  /** Set by the composite whatever the section says. */
+  readonly fixed?: RawConfig;
 }
 
-/** The language model that `text_config` describes. */
+/** The language model that a section of the config describes. */
 export function textPart(raw: RawConfig, context: Context, options: TextOptions): LanguagePart {
-  const given = section(raw, "text_config", context.path) !== undefined;
-  const [textRaw, textContext] = sectionOf(raw, "text_config", context);
+  const { key = "text_config", fixed = {} } = options;
+  const given = section(raw, key, context.path) !== undefined;
+  const [textRaw, textContext] = sectionOf(raw, key, context);
   const presets = { ...options.presets, ...(given ? {} : options.absent) };
   return context.language(
-    layered(textRaw, textContext, { presets }),
+    layered(textRaw, textContext, { fixed, presets }),
     textContext,
     options.place ?? INSIDE,
     options.type,

@@ -4,8 +4,11 @@ import { funAsrNano } from "./fun-asr-nano.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { glmAsr } from "./glm-asr.ts";
 import { granite } from "./granite.ts";
+import { kimiAudio } from "./kimi-audio.ts";
 import { llama } from "./llama.ts";
+import { midashengLm } from "./midashenglm.ts";
 import { mistral } from "./mistral.ts";
+import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
@@ -32,6 +35,10 @@ export const families: readonly Family[] = [
   qwen3Asr,
   funAsrNano,
   vibeVoiceAsr,
+  mossAudio,
+  mossTranscribeDiarize,
+  kimiAudio,
+  midashengLm,
   // text
   llama,
   qwen2,

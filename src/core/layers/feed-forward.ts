@@ -5,6 +5,8 @@ interface GatedOptions {
   readonly bias?: boolean;
   /** On the last matrix; as the others by default. */
   readonly downBias?: boolean;
+  /** Width of the result; the input's by default. */
+  readonly outputs?: number;
   readonly names?: readonly [gate: string, up: string, down: string];
 }
 
@@ -23,7 +25,7 @@ export function gatedFeedForward(
     [
       linear(names[0], width, inner, { bias, divide: { by: "columns" } }),
       linear(names[1], width, inner, { bias, divide: { by: "columns" } }),
-      linear(names[2], inner, width, {
+      linear(names[2], inner, options.outputs ?? width, {
         bias: options.downBias ?? bias,
         divide: { by: "rows" },
       }),

@@ -43,7 +43,7 @@ const halved = (bins: number, times = 3): number =>
 export function spectrogramConvolutions(
   { bins, width, channels }: Pick<QwenAudioSizes, "bins" | "width" | "channels">,
   names: readonly [string, string, string, out: string],
-  options: { readonly bias: boolean },
+  options: { readonly bias?: boolean } = {},
 ): readonly Module[] {
   return [
     conv(names[0], 1, channels, [3, 3]),

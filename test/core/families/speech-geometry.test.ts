@@ -12,6 +12,10 @@ const TOKENS: Readonly<Record<string, Readonly<Record<number, number>>>> = {
   "Qwen/Qwen3-ASR-0.6B-hf": { 1: 13, 1.5: 20, 10: 130, 30: 390, 31: 403, 95: 1235 },
   "FunAudioLLM/Fun-ASR-Nano-2512-hf": { 1: 17, 10: 167, 30: 500, 31: 517, 95: 1583 },
   "microsoft/VibeVoice-ASR-HF": { 1: 8, 10: 75, 30: 225, 31: 233, 95: 713 },
+  "OpenMOSS-Team/MOSS-Audio-4B-Instruct": { 1: 13, 10: 125, 30: 375, 31: 388, 95: 1188 },
+  "OpenMOSS-Team/MOSS-Transcribe-Diarize": { 1: 13, 10: 125, 30: 375, 31: 388, 95: 1188 },
+  "moonshotai/Kimi-Audio-7B-Instruct": { 1: 13, 10: 125, 30: 375, 31: 388, 95: 1188 },
+  "mispeech/midashenglm-7b": { 1: 5, 10: 50, 30: 150, 31: 155, 95: 475 },
 };
 
 describe.each(Object.entries(TOKENS))("%s", (id, expected) => {
