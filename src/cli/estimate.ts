@@ -5,7 +5,8 @@ import { parseSize } from "../core/units.ts";
 import { load } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
-type Options = Omit<EstimateOptions, "id" | "gpuMemory"> & {
+type Options = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOverhead"> & {
+  deviceOverhead?: string;
   gpuMemory?: string;
   seqLength?: number;
   explain?: true;
@@ -13,7 +14,7 @@ type Options = Omit<EstimateOptions, "id" | "gpuMemory"> & {
 };
 
 export function estimateCommand(model: string, options: Options): void {
-  const { seqLength, explain, json, gpuMemory, ...rest } = options;
+  const { seqLength, explain, json, gpuMemory, deviceOverhead, ...rest } = options;
   if (seqLength !== undefined && rest.maxModelLen !== undefined && seqLength !== rest.maxModelLen) {
     throw new InputError(
       "inconsistent",
@@ -25,6 +26,9 @@ export function estimateCommand(model: string, options: Options): void {
   const report = estimate(loaded.model, {
     ...rest,
     id: loaded.id,
+    ...(deviceOverhead !== undefined && {
+      deviceOverhead: parseSize(deviceOverhead, "--device-overhead"),
+    }),
     ...(gpuMemory !== undefined && { gpuMemory: parseSize(gpuMemory, "--gpu-memory") }),
     ...(seqLength !== undefined && { maxModelLen: seqLength }),
   });

@@ -45,6 +45,11 @@ function program(): Command {
     )
     .option("--kv-cache-dtype <dtype>", "dtype of the KV cache (default: that of the computation)")
     .addOption(number("--tensor-parallel-size <n>", "devices that share the model (default: 1)"))
+    .addOption(number("--num-beams <n>", "beams that are searched together (default: 1)"))
+    .addOption(number("--num-return-sequences <n>", "alternatives sampled together (default: 1)"))
+    .option("--word-timestamps", "Whisper: align words, which keeps attention maps")
+    .option("--cache-implementation <name>", "transformers: dynamic or static (default: dynamic)")
+    .option("--device-overhead <size>", "what driver and libraries take on your device: 600MiB")
     .option("--attn-implementation <name>", "sdpa or eager (default: sdpa)")
     .option(
       "--engine <name>",

@@ -44,7 +44,7 @@ function cacheOf(
   compute: Dtype,
   ranks: number,
 ): Cache {
-  const batch = times("batch", "sequences");
+  const batch = times("decoded", "sequences");
   switch (state.kind) {
     case "kv": {
       const heads = Math.ceil(state.heads / ranks);

@@ -186,11 +186,12 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
       ...(window !== undefined && { when: { axis: "cached", below: window } }),
     });
   }
-  if (window !== undefined && grouped) {
+  if (grouped && (window !== undefined || flow.setup.cache === "static")) {
     moments.push({
-      at: "sdpa with the window's mask",
+      at: "sdpa with a mask",
       buffers: [queries, ...repeated],
-      when: { axis: "cached", atLeast: window },
+      ...(flow.setup.cache === "dynamic" &&
+        window !== undefined && { when: { axis: "cached", atLeast: window } }),
     });
   }
   return moments;
