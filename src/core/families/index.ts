@@ -1,13 +1,23 @@
+import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
 import type { Family } from "./family.ts";
+import { funAsrNano } from "./fun-asr-nano.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { glmAsr } from "./glm-asr.ts";
 import { granite } from "./granite.ts";
+import { kimiAudio } from "./kimi-audio.ts";
 import { llama } from "./llama.ts";
+import { midashengLm } from "./midashenglm.ts";
 import { mistral } from "./mistral.ts";
+import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
+import { qwen3Asr } from "./qwen3-asr.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { ultravox } from "./ultravox.ts";
+import { vibeVoiceAsr } from "./vibevoice-asr.ts";
+import { voxtral } from "./voxtral.ts";
+import { voxtralRealtime, voxtralRealtimeText } from "./voxtral-realtime.ts";
 import { whisper } from "./whisper.ts";
 
 /** Every architecture that can be described. */
@@ -16,6 +26,19 @@ export const families: readonly Family[] = [
   whisper,
   qwen2Audio,
   ultravox,
+  voxtral,
+  voxtralRealtime,
+  voxtralRealtimeText,
+  audioFlamingo3,
+  musicFlamingo,
+  glmAsr,
+  qwen3Asr,
+  funAsrNano,
+  vibeVoiceAsr,
+  mossAudio,
+  mossTranscribeDiarize,
+  kimiAudio,
+  midashengLm,
   // text
   llama,
   qwen2,
