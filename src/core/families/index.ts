@@ -1,6 +1,7 @@
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
+import { graniteSpeech } from "./granite-speech.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
 import { qwen2 } from "./qwen2.ts";
@@ -16,6 +17,7 @@ export const families: readonly Family[] = [
   whisper,
   qwen2Audio,
   ultravox,
+  graniteSpeech,
   // text
   llama,
   qwen2,
