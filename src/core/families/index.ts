@@ -1,7 +1,10 @@
+import { dac } from "./dac.ts";
+import { encodec } from "./encodec.ts";
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
+import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
@@ -16,6 +19,10 @@ export const families: readonly Family[] = [
   whisper,
   qwen2Audio,
   ultravox,
+  // sound: codecs, speech and music synthesis
+  encodec,
+  dac,
+  mimi,
   // text
   llama,
   qwen2,
