@@ -1,8 +1,11 @@
+import { dac } from "./dac.ts";
+import { encodec } from "./encodec.ts";
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
 import { graniteSpeech } from "./granite-speech.ts";
 import { llama } from "./llama.ts";
+import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
@@ -18,6 +21,10 @@ export const families: readonly Family[] = [
   qwen2Audio,
   ultravox,
   graniteSpeech,
+  // sound: codecs, speech and music synthesis
+  encodec,
+  dac,
+  mimi,
   // text
   llama,
   qwen2,
