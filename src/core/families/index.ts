@@ -1,9 +1,11 @@
 import { dac } from "./dac.ts";
+import { data2vecAudio } from "./data2vec-audio.ts";
 import { encodec } from "./encodec.ts";
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
 import { graniteSpeech } from "./granite-speech.ts";
+import { hubert } from "./hubert.ts";
 import { llama } from "./llama.ts";
 import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
@@ -12,6 +14,9 @@ import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { ultravox } from "./ultravox.ts";
+import { unispeech, unispeechSat } from "./unispeech.ts";
+import { wav2vec2 } from "./wav2vec2.ts";
+import { wavlm } from "./wavlm.ts";
 import { whisper } from "./whisper.ts";
 
 /** Every architecture that can be described. */
@@ -21,6 +26,13 @@ export const families: readonly Family[] = [
   qwen2Audio,
   ultravox,
   graniteSpeech,
+  // speech encoders over raw samples
+  wav2vec2,
+  hubert,
+  wavlm,
+  unispeech,
+  unispeechSat,
+  data2vecAudio,
   // sound: codecs, speech and music synthesis
   encodec,
   dac,
