@@ -13,9 +13,11 @@ import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { sew, sewD } from "./sew.ts";
 import { ultravox } from "./ultravox.ts";
 import { unispeech, unispeechSat } from "./unispeech.ts";
 import { wav2vec2 } from "./wav2vec2.ts";
+import { wav2vec2Conformer } from "./wav2vec2-conformer.ts";
 import { wavlm } from "./wavlm.ts";
 import { whisper } from "./whisper.ts";
 
@@ -33,6 +35,9 @@ export const families: readonly Family[] = [
   unispeech,
   unispeechSat,
   data2vecAudio,
+  sew,
+  sewD,
+  wav2vec2Conformer,
   // sound: codecs, speech and music synthesis
   encodec,
   dac,
