@@ -5,6 +5,7 @@ import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
 import { graniteSpeech } from "./granite-speech.ts";
+import { speechT5HifiGan } from "./hifigan.ts";
 import { hubert } from "./hubert.ts";
 import { llama } from "./llama.ts";
 import { mimi } from "./mimi.ts";
@@ -14,6 +15,8 @@ import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { sew, sewD } from "./sew.ts";
+import { speechToText } from "./speech-to-text.ts";
+import { speechT5 } from "./speecht5.ts";
 import { ultravox } from "./ultravox.ts";
 import { unispeech, unispeechSat } from "./unispeech.ts";
 import { wav2vec2 } from "./wav2vec2.ts";
@@ -38,6 +41,10 @@ export const families: readonly Family[] = [
   sew,
   sewD,
   wav2vec2Conformer,
+  // encoder-decoders over speech, and a vocoder
+  speechToText,
+  speechT5,
+  speechT5HifiGan,
   // sound: codecs, speech and music synthesis
   encodec,
   dac,
