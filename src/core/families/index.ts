@@ -1,3 +1,5 @@
+import { ast } from "./ast.ts";
+import { clap } from "./clap.ts";
 import { dac } from "./dac.ts";
 import { data2vecAudio } from "./data2vec-audio.ts";
 import { encodec } from "./encodec.ts";
@@ -10,6 +12,8 @@ import { hubert } from "./hubert.ts";
 import { llama } from "./llama.ts";
 import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
+import { moonshine } from "./moonshine.ts";
+import { moonshineStreaming } from "./moonshine-streaming.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
@@ -41,8 +45,13 @@ export const families: readonly Family[] = [
   sew,
   sewD,
   wav2vec2Conformer,
+  // encoders over spectrograms
+  ast,
+  clap,
   // encoder-decoders over speech, and a vocoder
   speechToText,
+  moonshine,
+  moonshineStreaming,
   speechT5,
   speechT5HifiGan,
   // sound: codecs, speech and music synthesis
