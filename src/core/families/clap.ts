@@ -14,7 +14,7 @@ import {
 import { InputError, shown } from "../errors.ts";
 import { linear } from "../layers/linear.ts";
 import { bertEncoder } from "../towers/bert.ts";
-import { swinAudioEncoder } from "../towers/swin-audio.ts";
+import { FUSED, swinAudioEncoder } from "../towers/swin-audio.ts";
 import { evenHeads } from "../towers/whisper.ts";
 import { type Component, type Module, module } from "../tree/module.ts";
 import { type Context, type Family, sectionOf } from "./family.ts";
@@ -196,7 +196,7 @@ export const clap: Family = {
     return {
       type: "encoder-only",
       root,
-      audio: geometry(sound.num_mel_bins, Math.max(1, patches)),
+      audio: geometry(sound.num_mel_bins * (sound.enable_fusion ? FUSED : 1), Math.max(1, patches)),
       context: { max: undefined, hard: false, preset: 0, prompt: undefined },
     };
   },

@@ -27,7 +27,7 @@ export interface SwinAudioSizes {
 
 const CLASSES = "ClapAudio";
 /** Spectrograms of a fused recording: the whole, shrunk, and three pieces. */
-const FUSED = 4;
+export const FUSED = 4;
 /** How much wider a piece's convolution is than a patch. */
 const PIECE = 3;
 

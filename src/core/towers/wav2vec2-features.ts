@@ -78,10 +78,11 @@ export function runsOf(modules: readonly Module[]): Module[] {
 }
 
 /** What the convolutions hold while they run. */
-export const convolutionEntry = ({ dims, strides }: SampleConvolutions): ConvFrontEnd => ({
+export const convolutionEntry = ({ dims, strides, norm }: SampleConvolutions): ConvFrontEnd => ({
   kind: "conv-front-end",
   bins: 1,
   width: dims[0] ?? 1,
   strides,
   ...(dims.some((dim) => dim !== dims[0]) && { widths: dims }),
+  ...(norm === "layer" && { normed: true }),
 });

@@ -102,6 +102,8 @@ export interface ConvFrontEnd {
   readonly strides: readonly number[];
   /** Channels of each convolution's output, where they are not all `width`. */
   readonly widths?: readonly number[];
+  /** A layer norm over the channels follows each convolution, which takes a copy in another layout. */
+  readonly normed?: true;
 }
 
 /** One residual block of a layer: a norm, then a child (by name) or an operation over children that lie in the layer itself. */
