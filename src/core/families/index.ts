@@ -1,23 +1,41 @@
+import { ast } from "./ast.ts";
 import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
+import { clap } from "./clap.ts";
+import { dac } from "./dac.ts";
+import { data2vecAudio } from "./data2vec-audio.ts";
+import { encodec } from "./encodec.ts";
 import type { Family } from "./family.ts";
 import { funAsrNano } from "./fun-asr-nano.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { glmAsr } from "./glm-asr.ts";
 import { granite } from "./granite.ts";
+import { graniteSpeech } from "./granite-speech.ts";
+import { speechT5HifiGan } from "./hifigan.ts";
+import { hubert } from "./hubert.ts";
 import { kimiAudio } from "./kimi-audio.ts";
 import { llama } from "./llama.ts";
 import { midashengLm } from "./midashenglm.ts";
+import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
+import { moonshine } from "./moonshine.ts";
+import { moonshineStreaming } from "./moonshine-streaming.ts";
 import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Asr } from "./qwen3-asr.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { sew, sewD } from "./sew.ts";
+import { speechToText } from "./speech-to-text.ts";
+import { speechT5 } from "./speecht5.ts";
 import { ultravox } from "./ultravox.ts";
+import { unispeech, unispeechSat } from "./unispeech.ts";
 import { vibeVoiceAsr } from "./vibevoice-asr.ts";
 import { voxtral } from "./voxtral.ts";
 import { voxtralRealtime, voxtralRealtimeText } from "./voxtral-realtime.ts";
+import { wav2vec2 } from "./wav2vec2.ts";
+import { wav2vec2Conformer } from "./wav2vec2-conformer.ts";
+import { wavlm } from "./wavlm.ts";
 import { whisper } from "./whisper.ts";
 
 /** Every architecture that can be described. */
@@ -39,6 +57,30 @@ export const families: readonly Family[] = [
   mossTranscribeDiarize,
   kimiAudio,
   midashengLm,
+  graniteSpeech,
+  // speech encoders over raw samples
+  wav2vec2,
+  hubert,
+  wavlm,
+  unispeech,
+  unispeechSat,
+  data2vecAudio,
+  sew,
+  sewD,
+  wav2vec2Conformer,
+  // encoders over spectrograms
+  ast,
+  clap,
+  // encoder-decoders over speech, and a vocoder
+  speechToText,
+  moonshine,
+  moonshineStreaming,
+  speechT5,
+  speechT5HifiGan,
+  // sound: codecs, speech and music synthesis
+  encodec,
+  dac,
+  mimi,
   // text
   llama,
   qwen2,
