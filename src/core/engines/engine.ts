@@ -1,5 +1,6 @@
 import type { Dtype } from "../dtype.ts";
 import type { Model } from "../model.ts";
+import type { Axis, AxisValues } from "../quantity/axis.ts";
 import type { Product } from "../quantity/product.ts";
 import type { Component } from "../tree/module.ts";
 
@@ -26,7 +27,21 @@ export interface HeldBuffer {
 export interface Moment {
   readonly at: string;
   readonly buffers: readonly HeldBuffer[];
+  /** The moment only occurs for some lengths of an axis. */
+  readonly when?: Condition;
 }
+
+/** `atLeast ≤ axis < below`; a side that is left out does not matter. */
+export interface Condition {
+  readonly axis: Axis;
+  readonly atLeast?: number;
+  readonly below?: number;
+}
+
+export const holds = (when: Condition | undefined, values: AxisValues): boolean =>
+  when === undefined ||
+  (values[when.axis] >= (when.atLeast ?? 0) &&
+    values[when.axis] < (when.below ?? Number.POSITIVE_INFINITY));
 
 /** An amount of bytes as a formula: a sum, or the largest of several moments. */
 export type Amount = { readonly sum: readonly Product[] } | { readonly peakOf: readonly Moment[] };
@@ -50,7 +65,11 @@ export interface Setup {
   readonly compute: Dtype;
   readonly kvCache: Dtype;
   readonly tensorParallel: number;
+  readonly attention: AttentionKernel;
 }
+
+/** How attention is computed: with kernels that never hold the scores (`sdpa`), or in plain steps that do (`eager`). */
+export type AttentionKernel = "sdpa" | "eager";
 
 /** The rules of one runtime: who keeps what, and when. */
 export interface Engine {
