@@ -1,15 +1,21 @@
+import { bark } from "./bark.ts";
+import { csm } from "./csm.ts";
 import { dac } from "./dac.ts";
+import { dia } from "./dia.ts";
 import { encodec } from "./encodec.ts";
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
+import { kyutaiSpeechToText } from "./kyutai-speech-to-text.ts";
 import { llama } from "./llama.ts";
 import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
+import { musicgen, musicgenMelody } from "./musicgen.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { mt5, t5, umt5 } from "./t5.ts";
 import { ultravox } from "./ultravox.ts";
 import { whisper } from "./whisper.ts";
 
@@ -23,6 +29,12 @@ export const families: readonly Family[] = [
   encodec,
   dac,
   mimi,
+  kyutaiSpeechToText,
+  musicgen,
+  musicgenMelody,
+  bark,
+  csm,
+  dia,
   // text
   llama,
   qwen2,
@@ -31,6 +43,9 @@ export const families: readonly Family[] = [
   mistral,
   gemma3Text,
   granite,
+  t5,
+  mt5,
+  umt5,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

@@ -95,7 +95,7 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
     convShortcut: config.use_conv_shortcut,
     norm: "none",
   } as const;
-  const transformer = (name: string, perToken: number | undefined) =>
+  const transformer = (name: string, use: Parameters<typeof codecTransformer>[2]) =>
     codecTransformer(
       name,
       {
@@ -108,7 +108,7 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
         window: config.sliding_window,
         bias: config.attention_bias,
       },
-      perToken,
+      use,
     );
   const hop = ratios.reduce((product, ratio) => product * ratio, 1);
   const before = Math.ceil(config.sampling_rate / hop);
@@ -139,7 +139,10 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
     class: "MimiModel",
     children: [
       seanetEncoder(sizes),
-      transformer("encoder_transformer", streaming ? (thins ? THINNING : 1) : undefined),
+      transformer("encoder_transformer", {
+        encodes: true,
+        perToken: streaming ? (thins ? THINNING : 1) : undefined,
+      }),
       ...(thins
         ? [
             seanetConv(sizes, "downsample", width, width, kernel, { bias: false }),
@@ -149,7 +152,7 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
             }),
           ]
         : []),
-      transformer("decoder_transformer", undefined),
+      transformer("decoder_transformer", { encodes: false }),
       seanetDecoder(sizes),
       module("MimiSplitResidualVectorQuantizer", "quantizer", [
         quantiser("semantic_residual_vector_quantizer", config.num_semantic_quantizers),

@@ -1,8 +1,8 @@
 import { MAX_DIMENSION } from "../config/schema.ts";
 import { InputError } from "../errors.ts";
 import { conv1d } from "../layers/conv.ts";
-import { layerNorm } from "../layers/norm.ts";
 import { lstm } from "../layers/lstm.ts";
+import { layerNorm } from "../layers/norm.ts";
 import { convTranspose1d, weightNormed } from "../layers/weight-norm-conv.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import type { DeviceBuffer } from "../tree/tensor.ts";
