@@ -105,7 +105,8 @@ export const csm: Family = {
           tensors: depthTable.tensors.map((tensor) => ({ ...tensor, tiedTo: BACKBONE_TOKENS })),
         }
       : depthTable;
-    const depthModel = decoder(
+    // It never runs over the prompt: no tower of its own.
+    const { op: _tower, ...depthModel } = decoder(
       "CsmDepthDecoderModel",
       "model",
       decoderSizes(depth, depthContext),

@@ -15,7 +15,7 @@ import {
 } from "../config/schema.ts";
 import { InputError, shown } from "../errors.ts";
 import { averagedCodebooks } from "../layers/codebook.ts";
-import { boundedStages, seanetDecoder, seanetEncoder } from "../towers/seanet.ts";
+import { boundedStages, seanetDecoder, seanetEncoder, seanetEntry } from "../towers/seanet.ts";
 import { module } from "../tree/module.ts";
 import { type CodecReader, codecFamily, powerOfTwo } from "./codec.ts";
 
@@ -74,7 +74,10 @@ export const readEncodec: CodecReader = (raw, context) => {
   return {
     class: "EncodecModel",
     children: [
-      seanetEncoder(sizes),
+      {
+        ...seanetEncoder(sizes),
+        op: { kind: "tower", side: "encoder", width: sizes.hidden, entry: seanetEntry(sizes) },
+      },
       seanetDecoder(sizes),
       module("EncodecResidualVectorQuantizer", "quantizer", [
         averagedCodebooks(quantizers(config), {

@@ -22,6 +22,7 @@ import {
   seanetConvTranspose,
   seanetDecoder,
   seanetEncoder,
+  seanetEntry,
 } from "../towers/seanet.ts";
 import { evenHeads } from "../towers/whisper.ts";
 import { type Module, module } from "../tree/module.ts";
@@ -140,7 +141,7 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
     children: [
       seanetEncoder(sizes),
       transformer("encoder_transformer", {
-        encodes: true,
+        entry: seanetEntry(sizes),
         perToken: streaming ? (thins ? THINNING : 1) : undefined,
       }),
       ...(thins
@@ -152,7 +153,7 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
             }),
           ]
         : []),
-      transformer("decoder_transformer", { encodes: false }),
+      transformer("decoder_transformer", {}),
       seanetDecoder(sizes),
       module("MimiSplitResidualVectorQuantizer", "quantizer", [
         quantiser("semantic_residual_vector_quantizer", config.num_semantic_quantizers),

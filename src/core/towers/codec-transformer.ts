@@ -4,6 +4,7 @@ import { layerNorm } from "../layers/norm.ts";
 import { rotary } from "../layers/rotary.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
+import type { ConvFrontEnd } from "../tree/op.ts";
 
 export interface CodecTransformerSizes {
   readonly width: number;
@@ -34,8 +35,8 @@ export function codecTransformer(
   name: string,
   sizes: CodecTransformerSizes,
   use: {
-    /** Whether it runs over what the encoder makes of the audio; the decoder's runs over generated codes. */
-    readonly encodes: boolean;
+    /** What comes before it where it runs over audio; the decoder's runs over generated codes. */
+    readonly entry?: ConvFrontEnd;
     /** Positions per code frame where it keeps its keys and values from one piece to the next; undefined: it keeps none. */
     readonly perToken?: number | undefined;
   },
@@ -75,6 +76,6 @@ export function codecTransformer(
     "MimiTransformerModel",
     name,
     [stack(upTo(layers), layer), rotary("rotary_emb", "MimiRotaryEmbedding", headDim)],
-    use.encodes ? { op: { kind: "tower", side: "encoder", width } } : {},
+    use.entry ? { op: { kind: "tower", side: "encoder", width, entry: use.entry } } : {},
   );
 }
