@@ -13,8 +13,8 @@ export interface Codec {
   readonly geometry: AudioGeometry;
   /** From the encoder's positions to code frames, where the codec thins them out afterwards. */
   readonly thinning?: AudioGeometry["pooling"];
-  /** Width of what its quantiser takes in. */
-  readonly hidden: number;
+  /** Entries of one codebook. */
+  readonly codebookSize: number;
 }
 
 export interface CodecUse {

@@ -117,7 +117,7 @@ export const readDac: CodecReader = (raw, context) => {
       channels: 1,
       strides: ratios,
     }),
-    hidden,
+    codebookSize: config.codebook_size,
   };
 };
 

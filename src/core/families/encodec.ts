@@ -103,7 +103,7 @@ export const readEncodec: CodecReader = (raw, context) => {
           },
         }),
     }),
-    hidden: config.hidden_size,
+    codebookSize: config.codebook_size,
   };
 };
 

@@ -10,6 +10,7 @@ import { kyutaiSpeechToText } from "./kyutai-speech-to-text.ts";
 import { llama } from "./llama.ts";
 import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
+import { moshi } from "./moshi.ts";
 import { musicgen, musicgenMelody } from "./musicgen.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
@@ -30,6 +31,7 @@ export const families: readonly Family[] = [
   dac,
   mimi,
   kyutaiSpeechToText,
+  moshi,
   musicgen,
   musicgenMelody,
   bark,

@@ -169,7 +169,7 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
       strides: [...ratios].reverse(),
     }),
     ...(thins && { thinning: [{ kind: "ceil", by: THINNING }] }),
-    hidden: width,
+    codebookSize: config.codebook_size,
   };
 };
 
