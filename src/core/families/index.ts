@@ -1,11 +1,15 @@
 import { bark } from "./bark.ts";
 import { csm } from "./csm.ts";
 import { dac } from "./dac.ts";
+import { data2vecAudio } from "./data2vec-audio.ts";
 import { dia } from "./dia.ts";
 import { encodec } from "./encodec.ts";
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
+import { graniteSpeech } from "./granite-speech.ts";
+import { speechT5HifiGan } from "./hifigan.ts";
+import { hubert } from "./hubert.ts";
 import { kyutaiSpeechToText } from "./kyutai-speech-to-text.ts";
 import { llama } from "./llama.ts";
 import { mimi } from "./mimi.ts";
@@ -16,8 +20,16 @@ import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { sew, sewD } from "./sew.ts";
+import { speechToText } from "./speech-to-text.ts";
+import { speechT5 } from "./speecht5.ts";
 import { mt5, t5, umt5 } from "./t5.ts";
 import { ultravox } from "./ultravox.ts";
+import { unispeech, unispeechSat } from "./unispeech.ts";
+import { vits } from "./vits.ts";
+import { wav2vec2 } from "./wav2vec2.ts";
+import { wav2vec2Conformer } from "./wav2vec2-conformer.ts";
+import { wavlm } from "./wavlm.ts";
 import { whisper } from "./whisper.ts";
 
 /** Every architecture that can be described. */
@@ -26,6 +38,21 @@ export const families: readonly Family[] = [
   whisper,
   qwen2Audio,
   ultravox,
+  graniteSpeech,
+  // speech encoders over raw samples
+  wav2vec2,
+  hubert,
+  wavlm,
+  unispeech,
+  unispeechSat,
+  data2vecAudio,
+  sew,
+  sewD,
+  wav2vec2Conformer,
+  // encoder-decoders over speech, and a vocoder
+  speechToText,
+  speechT5,
+  speechT5HifiGan,
   // sound: codecs, speech and music synthesis
   encodec,
   dac,
@@ -37,6 +64,7 @@ export const families: readonly Family[] = [
   bark,
   csm,
   dia,
+  vits,
   // text
   llama,
   qwen2,
