@@ -7,6 +7,7 @@ import {
   flag,
   integer,
   list,
+  MAX_COUNT,
   maybe,
   or,
   positions,
@@ -80,7 +81,7 @@ export const readEncodec: CodecReader = (raw, context) => {
       },
       seanetDecoder(sizes),
       module("EncodecResidualVectorQuantizer", "quantizer", [
-        averagedCodebooks(quantizers(config), {
+        averagedCodebooks(quantizers(config, field("target_bandwidths")), {
           classes: "Encodec",
           size: config.codebook_size,
           dim: config.codebook_dim ?? config.hidden_size,
@@ -108,12 +109,18 @@ export const readEncodec: CodecReader = (raw, context) => {
 };
 
 /** As many codebooks as the highest bandwidth (kbit/s) has room for. */
-function quantizers(config: ReturnType<typeof read>): number {
+function quantizers(config: ReturnType<typeof read>, field: string): number {
   const hop = config.upsampling_ratios.reduce((product, ratio) => product * ratio, 1);
   const frameRate = Math.ceil(config.sampling_rate / hop);
   const bits = Math.ceil(Math.log2(config.codebook_size));
   const bandwidth = config.target_bandwidths.at(-1) ?? 0;
-  return Math.max(0, Math.floor((1000 * bandwidth) / (frameRate * bits)));
+  const room = Math.floor((1000 * bandwidth) / (frameRate * bits));
+  if (room >= 0 && room <= MAX_COUNT) return room;
+  throw new InputError(
+    "out-of-range",
+    `${field} ends with ${bandwidth} kbit/s, room for ${room} codebooks: correct it in the config.`,
+    field,
+  );
 }
 
 export const encodec = codecFamily({

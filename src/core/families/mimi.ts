@@ -118,6 +118,13 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
   if (thins)
     evenHeads(width, config.upsample_groups, field("hidden_size"), field("upsample_groups"));
   const kernel = 2 * Math.floor(before / after);
+  if (!(after > 0) || kernel === 0) {
+    throw new InputError(
+      "inconsistent",
+      `${field("frame_rate")} is ${after}, but must be above 0 and no more than the ${before} frames a second that the convolutions leave: correct it in the config.`,
+      field("frame_rate"),
+    );
+  }
   const quantiser = (name: string, count: number): Module => {
     const inner = config.vector_quantization_hidden_dimension;
     return module("MimiResidualVectorQuantizer", name, [
