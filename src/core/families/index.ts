@@ -1,8 +1,11 @@
 import { ast } from "./ast.ts";
 import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
+import { bark } from "./bark.ts";
 import { clap } from "./clap.ts";
+import { csm } from "./csm.ts";
 import { dac } from "./dac.ts";
 import { data2vecAudio } from "./data2vec-audio.ts";
+import { dia } from "./dia.ts";
 import { encodec } from "./encodec.ts";
 import type { Family } from "./family.ts";
 import { funAsrNano } from "./fun-asr-nano.ts";
@@ -13,13 +16,16 @@ import { graniteSpeech } from "./granite-speech.ts";
 import { speechT5HifiGan } from "./hifigan.ts";
 import { hubert } from "./hubert.ts";
 import { kimiAudio } from "./kimi-audio.ts";
+import { kyutaiSpeechToText } from "./kyutai-speech-to-text.ts";
 import { llama } from "./llama.ts";
 import { midashengLm } from "./midashenglm.ts";
 import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
 import { moonshine } from "./moonshine.ts";
 import { moonshineStreaming } from "./moonshine-streaming.ts";
+import { moshi } from "./moshi.ts";
 import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
+import { musicgen, musicgenMelody } from "./musicgen.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
@@ -28,9 +34,11 @@ import { qwen3Moe } from "./qwen3-moe.ts";
 import { sew, sewD } from "./sew.ts";
 import { speechToText } from "./speech-to-text.ts";
 import { speechT5 } from "./speecht5.ts";
+import { mt5, t5, umt5 } from "./t5.ts";
 import { ultravox } from "./ultravox.ts";
 import { unispeech, unispeechSat } from "./unispeech.ts";
 import { vibeVoiceAsr } from "./vibevoice-asr.ts";
+import { vits } from "./vits.ts";
 import { voxtral } from "./voxtral.ts";
 import { voxtralRealtime, voxtralRealtimeText } from "./voxtral-realtime.ts";
 import { wav2vec2 } from "./wav2vec2.ts";
@@ -81,6 +89,14 @@ export const families: readonly Family[] = [
   encodec,
   dac,
   mimi,
+  kyutaiSpeechToText,
+  moshi,
+  musicgen,
+  musicgenMelody,
+  bark,
+  csm,
+  dia,
+  vits,
   // text
   llama,
   qwen2,
@@ -89,6 +105,9 @@ export const families: readonly Family[] = [
   mistral,
   gemma3Text,
   granite,
+  t5,
+  mt5,
+  umt5,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */
