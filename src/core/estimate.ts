@@ -7,6 +7,7 @@ import {
   type Engine,
   holds,
   type Phase,
+  type Serving,
   type Setup,
 } from "./engines/engine.ts";
 import { engines, findEngine } from "./engines/index.ts";
@@ -87,17 +88,22 @@ export interface QuickTotal {
 /** A model with everything settled that does not depend on lengths, for asking about many workloads. */
 export interface Prepared {
   readonly model: Model;
+  readonly engine: Engine;
   readonly setup: Setup;
   /** Same total as `estimate` gives, in about a microsecond. */
   total(options: WorkloadOptions): QuickTotal;
   /** The same for lengths that are settled already. */
   totalAt(values: AxisValues): QuickTotal;
+  /** The lengths of a workload. @throws InputError as `estimate` does. */
+  settle(options: WorkloadOptions): AxisValues;
+  /** What a serving engine decides for these lengths; null for engines that do not serve. */
+  serving(values: AxisValues): Serving | null;
 }
 
 /** Works out all formulas of a model once. `total` of the result equals `estimate` of the same workload. */
 export function prepare(
   model: Model,
-  options: Pick<EstimateOptions, "engine"> & SetupOptions = {},
+  options: Pick<EstimateOptions, "engine" | "maxModelLen"> & SetupOptions = {},
 ): Prepared {
   const { engine, version } = engineOf(options);
   const setup = settleSetup(model, { ...options, ...version });
@@ -136,11 +142,16 @@ export function prepare(
     }
     return { totalMemoryBytes: most, peakPhase: peak };
   };
+  const settle = (workload: WorkloadOptions) =>
+    axesOf(settleWorkload(model, workload, IGNORED), expansion);
   return {
     model,
+    engine,
     setup,
     totalAt,
-    total: (workload) => totalAt(axesOf(settleWorkload(model, workload, IGNORED), expansion)),
+    settle,
+    total: (workload) => totalAt(settle(workload)),
+    serving: (values) => engine.serving?.(model, setup, values) ?? null,
   };
 }
 

@@ -1,5 +1,15 @@
 /** The pure library: configs in, numbers out. No network, no disk, no clock. */
 export {
+  type Bound,
+  type DurationPoint,
+  type Limit,
+  type Limits,
+  type LimitsOptions,
+  limits,
+} from "./answers/limits.ts";
+export { type Margin, parseMargin } from "./answers/margin.ts";
+export { type Outcome, type Runner, runner } from "./answers/runner.ts";
+export {
   type AudioGeometry,
   type AudioLengths,
   type AudioWindow,
@@ -31,6 +41,8 @@ export {
 } from "./estimate.ts";
 export type { Family } from "./families/family.ts";
 export { families } from "./families/index.ts";
+export type { Device } from "./hardware/device.ts";
+export { devices, findDevice, type Gpus, gpusOf, gpusOfSize, parseGpus } from "./hardware/index.ts";
 export { MODEL_TYPES, type Model, type ModelType } from "./model.ts";
 export {
   calculateActivationMemory,

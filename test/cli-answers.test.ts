@@ -1,0 +1,90 @@
+import {
+  calculateMemory,
+  catalogConfig,
+  describe as describeModel,
+  devices,
+  GiB,
+  gpusOfSize,
+  limits,
+  parseGpus,
+} from "llm-memory-calculator";
+import { describe, expect, it } from "vitest";
+import { printed, refused } from "./bin.ts";
+
+const TURBO = "openai/whisper-large-v3-turbo";
+const LLAMA = "meta-llama/Llama-3.2-1B";
+const model = (id: string) => describeModel(catalogConfig(id), { resolve: catalogConfig });
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+describe("--gpu", () => {
+  it("sets the memory, and the ranks where none are given", () => {
+    const said = JSON.parse(printed(TURBO, "--engine", "vllm", "--gpu", "2xl4", "--json"));
+    const options = { engine: "vllm", gpuMemory: parseGpus("l4").usableBytes };
+    expect(said).toEqual(plain(calculateMemory(TURBO, { ...options, tensorParallelSize: 2 })));
+    const one = printed(
+      TURBO,
+      "--engine",
+      "vllm",
+      "--gpu",
+      "2xl4",
+      "--tensor-parallel-size",
+      "1",
+      "--json",
+    );
+    expect(JSON.parse(one)).toEqual(plain(calculateMemory(TURBO, options)));
+  });
+  it("is refused when it is unknown, or given twice over", () => {
+    expect(refused(TURBO, "--gpu", "4091")).toMatch(/no known device \(nearest: .*4090/);
+    expect(refused(TURBO, "--gpu", "l4", "--gpu-memory", "24GiB")).toMatch(/^Both --gpu and/);
+  });
+});
+
+describe("gpus", () => {
+  it("lists every device", () => {
+    const page = printed("gpus");
+    for (const { id, name } of devices)
+      expect(page).toMatch(new RegExp(`^${id} +${name.replace(/[()]/g, ".")} `, "m"));
+    expect(JSON.parse(printed("gpus", "--json"))).toEqual(plain(devices));
+  });
+});
+
+describe("limits", () => {
+  it("answers in one command for both engines", () => {
+    const page = printed("limits", TURBO, "--gpu", "rtx-4090", "--audio-seconds", "30");
+    const both = ["transformers", "vllm"].map(
+      (engine) =>
+        limits(model(TURBO), { engine, audioSeconds: 30 }, parseGpus("4090")).sequences.value,
+    );
+    expect(page).toMatch(new RegExp(`streams of 30 s at once +${both[0]} .* ${both[1]} `));
+  });
+  it("--json is what the library says", () => {
+    const said = JSON.parse(
+      printed(
+        "limits",
+        LLAMA,
+        "--gpu-memory",
+        "24GiB",
+        "--engine",
+        "vllm",
+        "--max-model-len",
+        "4096",
+        "--json",
+      ),
+    );
+    const options = { engine: "vllm", maxModelLen: 4096 };
+    expect(said).toEqual({
+      schemaVersion: 1,
+      model: LLAMA,
+      limits: [plain(limits(model(LLAMA), options, gpusOfSize(24 * GiB, 1)))],
+    });
+  });
+  it("says how a server would start that does not", () => {
+    expect(printed("limits", "meta-llama/Llama-3.1-8B", "--gpu", "4090")).toMatch(
+      /the server does not start for the model's own context; with --max-model-len \d+ it does/,
+    );
+  });
+  it("needs a device", () => {
+    expect(refused("limits", TURBO)).toMatch(/^No device is given/);
+    expect(refused("limits", TURBO, "--gpu", "l4", "--margin", "5")).toMatch(/^--margin is "5"/);
+  });
+});
