@@ -88,3 +88,33 @@ describe("limits", () => {
     expect(refused("limits", TURBO, "--gpu", "l4", "--margin", "5")).toMatch(/^--margin is "5"/);
   });
 });
+
+describe("fit", () => {
+  it("gives a verdict and what to change", () => {
+    expect(printed("fit", TURBO, "--gpu", "t4")).toMatch(/ on T4 \(15\.00 GiB usable\): fits\n/);
+    const page = printed(
+      "fit",
+      "meta-llama/Llama-3.1-70B",
+      "--gpu",
+      "h100-80gb",
+      "--margin",
+      "1GiB",
+    );
+    expect(page).toContain(": does not fit");
+    expect(page).toMatch(/margin \(--margin\) +1\.00 GiB/);
+    expect(page).toContain("--tensor-parallel-size 2");
+  });
+  it("lists every device where none is named", () => {
+    const page = printed("fit", TURBO);
+    expect(page).toContain("The smallest single device is ");
+    for (const { id } of devices) expect(page).toContain(`  ${id} `);
+    expect(JSON.parse(printed("fit", TURBO, "--json")).devices).toHaveLength(devices.length);
+  });
+  it("ends with the server's command, as estimate does", () => {
+    const args = [LLAMA, "--engine", "vllm", "--gpu", "l4", "--max-model-len", "4096"];
+    const command = /^vllm serve meta-llama\/Llama-3\.2-1B .*--max-model-len 4096 /m;
+    expect(printed("fit", ...args)).toMatch(command);
+    expect(printed(...args)).toMatch(command);
+    expect(JSON.parse(printed("fit", ...args, "--json")).serve.command).toMatch(command);
+  });
+});

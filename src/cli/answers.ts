@@ -23,6 +23,15 @@ export function addAnswers(root: Command): void {
     .option("--json", "as JSON, with sources")
     .action(async (options) => (await import("./gpus.ts")).gpusCommand(options));
 
+  withShared(root.command("fit"))
+    .description("whether a model runs on a device, with what headroom; without --gpu, on which")
+    .argument("<model>", MODEL)
+    .option(...MARGIN)
+    .option("--json", "as JSON")
+    .action(async (model: string, options) =>
+      (await import("./fit.ts")).fitCommand(model, options),
+    );
+
   withShared(root.command("limits"))
     .description("what a device holds: streams at once, longest context, longest audio")
     .argument("<model>", MODEL)

@@ -1,5 +1,7 @@
+import { vllmServe } from "../core/answers/flags.ts";
 import { onDevices } from "../core/answers/runner.ts";
 import { estimate } from "../core/estimate.ts";
+import { renderServe } from "../core/render/fit.ts";
 import { renderExplained, renderReport } from "../core/render/text.ts";
 import { gpusOf, settled, type TextOptions } from "./settle.ts";
 import { load } from "./source.ts";
@@ -13,6 +15,11 @@ export function estimateCommand(model: string, options: TextOptions): void {
     ...(gpus ? onDevices(asked, gpus) : asked),
     id: loaded.id,
   });
-  if (options.json) print(JSON.stringify(report, undefined, 2));
-  else print((options.explain ? renderExplained : renderReport)(report, terminalStyle()));
+  if (options.json) {
+    print(JSON.stringify(report, undefined, 2));
+    return;
+  }
+  const style = terminalStyle();
+  const page = (options.explain ? renderExplained : renderReport)(report, style);
+  print([page, ...renderServe(vllmServe(report, asked), style)].join("\n"));
 }

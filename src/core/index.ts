@@ -1,4 +1,15 @@
 /** The pure library: configs in, numbers out. No network, no disk, no clock. */
+export { type Change, changes } from "./answers/changes.ts";
+export {
+  type DeviceFit,
+  type Fit,
+  type FitOptions,
+  fitAll,
+  fitOn,
+  fitWithChanges,
+  type Verdict,
+} from "./answers/fit.ts";
+export { type ServeLine, vllmServe } from "./answers/flags.ts";
 export {
   type Bound,
   type DurationPoint,
@@ -8,7 +19,7 @@ export {
   limits,
 } from "./answers/limits.ts";
 export { type Margin, parseMargin } from "./answers/margin.ts";
-export { type Outcome, type Runner, runner } from "./answers/runner.ts";
+export { type Outcome, onDevices, type Runner, runner } from "./answers/runner.ts";
 export {
   type AudioGeometry,
   type AudioLengths,

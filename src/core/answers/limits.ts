@@ -43,6 +43,8 @@ export interface Limits {
   readonly contextTokens: number;
   /** Sequences of this length at once: the largest batch, or the requests that a server runs together. */
   readonly sequences: Limit;
+  /** Where the server's own setting bounds them: as many as its memory holds when it is started for as many. */
+  readonly sequencesIfAllowed: number | null;
   /** Tokens of context, for this batch; null where nothing is generated. */
   readonly context: Limit | null;
   /** Whole seconds of audio, for this batch, beside as much text as now; null for models that do not hear. */
@@ -64,6 +66,7 @@ export function limits(model: Model, options: LimitsOptions, gpus: Gpus): Limits
   const run = runner(model, rest, gpus, margin);
   const prepared = prepare(model, rest);
   const workload = settleWorkload(model, rest);
+  const sequences = largestBatch(run, rest);
   return {
     engine: prepared.engine.name,
     precision: prepared.setup.precision,
@@ -71,7 +74,14 @@ export function limits(model: Model, options: LimitsOptions, gpus: Gpus): Limits
     marginBytes: run.marginBytes,
     seconds: workload.audio?.seconds ?? null,
     contextTokens: workload.contextTokens,
-    sequences: largestBatch(run, rest),
+    sequences,
+    sequencesIfAllowed:
+      sequences.boundBy === "engine" && sequences.value !== null
+        ? (largest(sequences.value, MAX_SEQUENCES, (batchSize) => {
+            const allowed = { ...rest, batchSize, maxNumSeqs: batchSize };
+            return runner(model, allowed, gpus, margin).outcome(allowed).fits;
+          }) ?? null)
+        : null,
     context: model.context.preset > 0 ? longestContext(model, run, rest) : null,
     audioSeconds: model.audio ? longestAudio(model, run, rest) : null,
     durations: model.audio ? durations(model, run, rest) : [],
@@ -121,11 +131,10 @@ const hears = ({ audio }: Model, seconds: number): boolean =>
 
 /** The longest audio in whole seconds for the workload's batch. */
 export function longestAudio(model: Model, run: Runner, options: WorkloadOptions): Limit {
-  const max = model.context.max;
   return limitOf(1, LONGEST_SECONDS, (seconds) => {
     if (!hears(model, seconds)) return "model";
     const workload = withSeconds(model, options, seconds);
-    if (max !== undefined && (workload.maxModelLen ?? 0) > max) return "model";
+    if ((workload.maxModelLen ?? 0) > furthest(model)) return "model";
     return run.outcome(workload);
   });
 }
@@ -133,8 +142,9 @@ export function longestAudio(model: Model, run: Runner, options: WorkloadOptions
 function durations(model: Model, run: Runner, options: WorkloadOptions): DurationPoint[] {
   const points: DurationPoint[] = [];
   for (const seconds of DURATIONS) {
-    if (!hears(model, seconds)) break;
-    const outcome = outcomeOrBound(() => run.outcome(withSeconds(model, options, seconds)));
+    const workload = withSeconds(model, options, seconds);
+    if (!hears(model, seconds) || (workload.maxModelLen ?? 0) > furthest(model)) break;
+    const outcome = outcomeOrBound(() => run.outcome(workload));
     if (typeof outcome === "string") break;
     const { needBytes, headroomBytes, fits } = outcome;
     points.push({ seconds, needBytes, headroomBytes, fits });

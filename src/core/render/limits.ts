@@ -94,7 +94,11 @@ function curve(all: readonly Limits[], style: Style): string[] {
   return ["", style.strong("Memory by length of the audio"), ...table(rows)];
 }
 
-function remarks({ sequences, context, engine }: Limits): string[] {
+function remarks({ sequences, sequencesIfAllowed, context, engine }: Limits): string[] {
+  if (sequencesIfAllowed !== null)
+    return [
+      `its own default ends at ${sequences.value}; started with --max-num-seqs ${sequencesIfAllowed} it holds as many`,
+    ];
   if (sequences.value !== null || engine !== "vllm" || !context) return [];
   return context.value === null
     ? ["the server does not start on this device"]
