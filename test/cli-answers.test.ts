@@ -118,3 +118,42 @@ describe("fit", () => {
     expect(JSON.parse(printed("fit", ...args, "--json")).serve.command).toMatch(command);
   });
 });
+
+describe("compare and sweep", () => {
+  it("compare: every format has every model", () => {
+    for (const format of ["table", "csv", "jsonl", "markdown"]) {
+      const page = printed("compare", TURBO, LLAMA, "--gpu", "l4,t4", "--format", format);
+      for (const word of [TURBO, LLAMA, "l4", "t4"]) expect(page).toContain(word);
+    }
+    const said = printed("compare", TURBO, "--batch-size", "3", "--json");
+    expect(JSON.parse(said).totalMemoryBytes).toBe(
+      calculateMemory(TURBO, { batchSize: 3 }).totalMemoryBytes,
+    );
+  });
+  it("sweep: ranges, lists and devices", () => {
+    const lines = printed(
+      "sweep",
+      TURBO,
+      "--batch-size",
+      "1..4",
+      "--precision",
+      "fp16,int8",
+      "--format",
+      "csv",
+    )
+      .trimEnd()
+      .split("\n");
+    expect(lines).toHaveLength(9);
+    const line = lines[3]?.split(",") ?? [];
+    const at = (key: string) => line[lines[0]?.split(",").indexOf(key) ?? -1];
+    expect(Number(at("totalMemoryBytes"))).toBe(
+      calculateMemory(TURBO, { batchSize: 3, precision: "fp16" }).totalMemoryBytes,
+    );
+  });
+  it("bad lists get one sentence", () => {
+    expect(refused("sweep", TURBO, "--batch-size", "4..1")).toMatch(/^--batch-size is "4\.\.1"/);
+    expect(refused("sweep", TURBO, "--gpu", "l4,")).toMatch(/^--gpu is "l4,"/);
+    expect(refused("sweep", TURBO, "--format", "xml")).toMatch(/^--format is "xml"/);
+    expect(refused("compare")).toMatch(/missing required argument/);
+  });
+});

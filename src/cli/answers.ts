@@ -40,4 +40,45 @@ export function addAnswers(root: Command): void {
     .action(async (model: string, options) =>
       (await import("./limits.ts")).limitsCommand(model, options),
     );
+
+  const format = (command: Command): Command =>
+    command
+      .option(...MARGIN)
+      .option("--format <name>", "table, csv, jsonl (JSON lines) or markdown (default: table)")
+      .option("--json", "the same as --format jsonl");
+
+  format(withShared(root.command("compare"), ["--gpu"]))
+    .description("several models beside each other, under the same options")
+    .argument("<models...>", MODEL)
+    .option("--gpu <devices>", "one or several, with commas: each model on each")
+    .action(async (models: string[], options) =>
+      (await import("./compare.ts")).compareCommand(models, options),
+    );
+
+  format(
+    withShared(
+      root.command("sweep"),
+      SWEPT.map(([flags]) => flags.replace(/ .*/, "")),
+    ),
+  )
+    .description("every combination of lists and ranges: 1,2,4 or 1..64 or 1..1000..10")
+    .argument("<models...>", MODEL)
+    .action(async (models: string[], options) =>
+      (await import("./sweep.ts")).sweepCommand(models, options),
+    );
+  const sweep = root.commands.at(-1);
+  for (const [flags, description] of SWEPT) sweep?.option(flags, description);
 }
+
+/** What `sweep` takes lists of, in place of the single values that `estimate` takes. */
+const SWEPT: readonly (readonly [flags: string, description: string])[] = [
+  ["--batch-size <list>", "sequences that run together"],
+  ["--audio-seconds <list>", "seconds of audio in each sequence"],
+  ["--max-model-len <list>", "tokens of context"],
+  ["--seq-length <list>", "the same as --max-model-len"],
+  ["--precision <list>", "dtypes of the weights"],
+  ["--kv-cache-dtype <list>", "dtypes of the KV cache"],
+  ["--tensor-parallel-size <list>", "devices that share the model"],
+  ["--engine <list>", "whose rules"],
+  ["--gpu <list>", "devices of `gpus`: l4,2x4090"],
+];

@@ -1,5 +1,6 @@
 /** The pure library: configs in, numbers out. No network, no disk, no clock. */
 export { type Change, changes } from "./answers/changes.ts";
+export { type Compared, type CompareOptions, compare } from "./answers/compare.ts";
 export {
   type DeviceFit,
   type Fit,
@@ -19,7 +20,9 @@ export {
   limits,
 } from "./answers/limits.ts";
 export { type Margin, parseMargin } from "./answers/margin.ts";
+export { parseNumbers } from "./answers/ranges.ts";
 export { type Outcome, onDevices, type Runner, runner } from "./answers/runner.ts";
+export { type Axes, type Point, pointCount, type Subject, sweep } from "./answers/sweep.ts";
 export {
   type AudioGeometry,
   type AudioLengths,
@@ -70,7 +73,9 @@ export {
   detectModelType,
   normalizeConfig,
 } from "./quantities.ts";
+export { rowWriter } from "./render/formats.ts";
 export { renderParameters } from "./render/parameters.ts";
+export type { Cell, Column, Row, RowWriter } from "./render/rows.ts";
 export { renderExplained, renderReport } from "./render/text.ts";
 export type { Ledger, Line } from "./report/ledger.ts";
 export {

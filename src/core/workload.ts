@@ -35,7 +35,7 @@ export interface Workload {
 
 export const DEFAULT_AUDIO_SECONDS = 30;
 /** A million sequences, a year of audio, 2³¹ tokens: beyond these a number is a mistake, not a plan. */
-const MAX_BATCH = 2 ** 20;
+export const MAX_BATCH = 2 ** 20;
 const MAX_SECONDS = 366 * 24 * 3600;
 export const MAX_TOKENS = 2 ** 31;
 

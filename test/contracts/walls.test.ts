@@ -70,7 +70,14 @@ const WALLS: readonly Wall[] = [
   },
   {
     room: "core/render",
-    only: ["core/render", "core/report", "core/answers", "core/hardware", "core/units.ts"],
+    only: [
+      "core/render",
+      "core/report",
+      "core/answers",
+      "core/hardware",
+      "core/units.ts",
+      "core/errors.ts",
+    ],
   },
   { room: "catalog", only: ["catalog", "core"], packages: [], typesOnly: ["core"] },
   { room: "hub", never: ["cli", "web"] },

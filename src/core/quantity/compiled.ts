@@ -1,0 +1,50 @@
+import { AXES, type AxisValues } from "./axis.ts";
+import type { Polynomial } from "./polynomial.ts";
+
+/** Axes by number, and each monomial's factors one after the other: what a million evaluations want. */
+export interface Compiled {
+  readonly coefficients: readonly number[];
+  /** For each monomial, where its factors end in the lists below. */
+  readonly ends: readonly number[];
+  readonly axes: readonly number[];
+  readonly atMost: readonly number[];
+  readonly per: readonly number[];
+}
+
+export function compiled(terms: Polynomial): Compiled {
+  const slots = terms.flatMap((term) => term.slots);
+  let end = 0;
+  return {
+    coefficients: terms.map(({ coefficient }) => coefficient),
+    ends: terms.map((term) => {
+      end += term.slots.length;
+      return end;
+    }),
+    axes: slots.map(({ axis }) => AXES.indexOf(axis)),
+    atMost: slots.map(({ atMost }) => atMost),
+    per: slots.map(({ per }) => per),
+  };
+}
+
+/** The lengths in the order of {@link AXES}; `into` is filled anew. */
+export function lengthsInto(into: Float64Array, values: AxisValues): void {
+  for (let i = 0; i < AXES.length; i++) into[i] = values[AXES[i] as (typeof AXES)[number]];
+}
+
+export function evaluateCompiled(formula: Compiled, lengths: Float64Array): number {
+  const { coefficients, ends, axes, atMost, per } = formula;
+  let sum = 0;
+  let slot = 0;
+  for (let i = 0; i < coefficients.length; i++) {
+    let product = coefficients[i] as number;
+    for (const end = ends[i] as number; slot < end; slot++) {
+      const value = lengths[axes[slot] as number] as number;
+      const limit = atMost[slot] as number;
+      const kept = value < limit ? value : limit;
+      const size = per[slot] as number;
+      product *= size > 0 ? Math.ceil(kept / size) : kept;
+    }
+    sum += product;
+  }
+  return sum;
+}
