@@ -56,7 +56,7 @@ function pathOf(model: string): string | undefined {
   );
 }
 
-function read(path: string): string {
+export function read(path: string): string {
   let file: number | undefined;
   try {
     file = openSync(path, "r");
