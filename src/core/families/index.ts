@@ -1,9 +1,12 @@
+import { cohereAsr } from "./cohere-asr.ts";
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
 import { graniteSpeech } from "./granite-speech.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
+import { parakeet } from "./parakeet.ts";
+import { phi4Multimodal } from "./phi4-multimodal.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
@@ -18,6 +21,9 @@ export const families: readonly Family[] = [
   qwen2Audio,
   ultravox,
   graniteSpeech,
+  phi4Multimodal,
+  parakeet,
+  cohereAsr,
   // text
   llama,
   qwen2,
