@@ -25,6 +25,12 @@ export const decimal = () => z.number("a finite number");
 export const flag = () => z.boolean("true or false");
 export const text = () => z.string("a string");
 export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, "a list");
+/** A field that may hold either of two things, such as one width for all layers or a list with one for each. */
+export const either = <A extends z.ZodMiniType, B extends z.ZodMiniType>(
+  a: A,
+  b: B,
+  what: string,
+) => z.union([a, b], what);
 export const anything = () => z.unknown();
 
 /** The default that the reference implementation's config class has. */

@@ -1,6 +1,8 @@
 import { cohereAsr } from "./cohere-asr.ts";
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { gemma3n } from "./gemma3n.ts";
+import { gemma3nText } from "./gemma3n-text.ts";
 import { granite } from "./granite.ts";
 import { graniteSpeech } from "./granite-speech.ts";
 import { llama } from "./llama.ts";
@@ -24,6 +26,7 @@ export const families: readonly Family[] = [
   phi4Multimodal,
   parakeet,
   cohereAsr,
+  gemma3n,
   // text
   llama,
   qwen2,
@@ -31,6 +34,7 @@ export const families: readonly Family[] = [
   qwen3Moe,
   mistral,
   gemma3Text,
+  gemma3nText,
   granite,
 ];
 
