@@ -11,8 +11,9 @@ import { mobileNetV5 } from "../towers/mobilenet-v5.ts";
 import { gemma3nAudio } from "../towers/usm-conformer.ts";
 import { evenHeads } from "../towers/whisper.ts";
 import { type Component, type Module, module } from "../tree/module.ts";
-import { type Context, type Family, sectionOf, statedDtype } from "./family.ts";
+import { type Family, sectionOf, statedDtype } from "./family.ts";
 import { gemma3nText } from "./gemma3n-text.ts";
+import { pairOf } from "./pair.ts";
 
 /** Gemma3nConfig (transformers 5.18). */
 const read = reader(() => ({
@@ -81,10 +82,10 @@ export const gemma3n: Family = {
       backbone: "model.language_model",
       head: "lm_head",
     });
-    const channels = pair(audio.sscp_conv_channel_size, "sscp_conv_channel_size", audioContext);
+    const channels = pairOf(audio.sscp_conv_channel_size, "sscp_conv_channel_size", audioContext);
     const pairs = (field: "sscp_conv_kernel_size" | "sscp_conv_stride_size") => {
-      const [a, b] = pair(audio[field], field, audioContext);
-      return [pair(a, field, audioContext), pair(b, field, audioContext)] as const;
+      const [a, b] = pairOf(audio[field], field, audioContext);
+      return [pairOf(a, field, audioContext), pairOf(b, field, audioContext)] as const;
     };
     const strides = pairs("sscp_conv_stride_size");
     const root = module("Gemma3nForConditionalGeneration", "", [
@@ -128,17 +129,6 @@ export const gemma3n: Family = {
     };
   },
 };
-
-function pair<T>(values: readonly T[], field: string, context: Context): readonly [T, T] {
-  const [a, b] = values;
-  if (values.length === 2 && a !== undefined && b !== undefined) return [a, b];
-  const path = `${context.path}.${field}`;
-  throw new InputError(
-    "out-of-range",
-    `${path} has a list of ${values.length}, but must hold two values: correct it in the config.`,
-    path,
-  );
-}
 
 function embedder(
   name: string,

@@ -3,6 +3,8 @@ import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { gemma3n } from "./gemma3n.ts";
 import { gemma3nText } from "./gemma3n-text.ts";
+import { gemma4 } from "./gemma4.ts";
+import { gemma4Text } from "./gemma4-text.ts";
 import { granite } from "./granite.ts";
 import { graniteSpeech } from "./granite-speech.ts";
 import { llama } from "./llama.ts";
@@ -27,6 +29,7 @@ export const families: readonly Family[] = [
   parakeet,
   cohereAsr,
   gemma3n,
+  gemma4,
   // text
   llama,
   qwen2,
@@ -35,6 +38,7 @@ export const families: readonly Family[] = [
   mistral,
   gemma3Text,
   gemma3nText,
+  gemma4Text,
   granite,
 ];
 
