@@ -31,7 +31,6 @@ export const either = <A extends z.ZodMiniType, B extends z.ZodMiniType>(
   b: B,
   what: string,
 ) => z.union([a, b], what);
-export const anything = () => z.unknown();
 
 /** The default that the reference implementation's config class has. */
 export const or = <T extends z.ZodMiniType>(schema: T, value: z.output<T>) =>

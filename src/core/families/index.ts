@@ -1,4 +1,7 @@
 import { cohereAsr } from "./cohere-asr.ts";
+import { dac } from "./dac.ts";
+import { data2vecAudio } from "./data2vec-audio.ts";
+import { encodec } from "./encodec.ts";
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { gemma3n } from "./gemma3n.ts";
@@ -7,7 +10,9 @@ import { gemma4 } from "./gemma4.ts";
 import { gemma4Text } from "./gemma4-text.ts";
 import { granite } from "./granite.ts";
 import { graniteSpeech } from "./granite-speech.ts";
+import { hubert } from "./hubert.ts";
 import { llama } from "./llama.ts";
+import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
 import { parakeet } from "./parakeet.ts";
 import { phi4Multimodal } from "./phi4-multimodal.ts";
@@ -15,7 +20,12 @@ import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { sew, sewD } from "./sew.ts";
 import { ultravox } from "./ultravox.ts";
+import { unispeech, unispeechSat } from "./unispeech.ts";
+import { wav2vec2 } from "./wav2vec2.ts";
+import { wav2vec2Conformer } from "./wav2vec2-conformer.ts";
+import { wavlm } from "./wavlm.ts";
 import { whisper } from "./whisper.ts";
 
 /** Every architecture that can be described. */
@@ -30,6 +40,20 @@ export const families: readonly Family[] = [
   cohereAsr,
   gemma3n,
   gemma4,
+  // speech encoders over raw samples
+  wav2vec2,
+  hubert,
+  wavlm,
+  unispeech,
+  unispeechSat,
+  data2vecAudio,
+  sew,
+  sewD,
+  wav2vec2Conformer,
+  // sound: codecs, speech and music synthesis
+  encodec,
+  dac,
+  mimi,
   // text
   llama,
   qwen2,

@@ -32,9 +32,10 @@ export function feedForwardPair(
   width: number,
   inner: number,
   names: readonly [string, string] = ["fc1", "fc2"],
+  bias = true,
 ): Module[] {
   return [
-    linear(names[0], width, inner, { divide: { by: "columns" } }),
-    linear(names[1], inner, width, { divide: { by: "rows" } }),
+    linear(names[0], width, inner, { bias, divide: { by: "columns" } }),
+    linear(names[1], inner, width, { bias, divide: { by: "rows" } }),
   ];
 }

@@ -27,10 +27,17 @@ export type Op =
   | AttentionOp
   | FeedForwardOp
   | ExpertsOp
-  /** Pre-norm residual blocks, in the order in which they run. */
-  | { readonly kind: "layer"; readonly width: number; readonly blocks: readonly Block[] }
+  /** Residual blocks, in the order in which they run; each block's norm comes before it unless `norms` says after. */
+  | {
+      readonly kind: "layer";
+      readonly width: number;
+      readonly blocks: readonly Block[];
+      readonly norms?: "before" | "after";
+    }
   /** Maps encoder positions to the language model's width: one matrix after the other, by output width. */
   | { readonly kind: "projector"; readonly widths: readonly number[] }
+  /** Puts encoded audio or images in the place of their placeholder tokens. */
+  | MergeOp
   /** Output logits, for every position of the prompt or only for the last one. */
   | { readonly kind: "head"; readonly vocab: number; readonly positions: "all" | "last" }
   /** A whole stack with its entry and exit. */
@@ -38,6 +45,10 @@ export type Op =
       readonly kind: "tower";
       readonly side: Side;
       readonly width: number;
+      /** Hidden states that the tower's frame keeps besides the running layer's input: the embedded input, by default one. */
+      readonly held?: number;
+      /** Width of the rotary cosines and sines that are made once for all layers. */
+      readonly rotary?: number;
       /** What turns features into the first hidden state. */
       readonly entry?: ConvFrontEnd;
     };
@@ -52,6 +63,8 @@ export interface AttentionOp {
   readonly over: "self" | "cross";
   readonly span: Span;
   readonly scores: ScoreStyle;
+  /** Adds a bias of its own to every head's scores (relative positions): heads × queries × keys exist under any kernel. */
+  readonly biased?: true;
 }
 
 export interface FeedForwardOp {
@@ -70,12 +83,23 @@ export interface ExpertsOp {
   readonly perToken: number;
 }
 
-/** Strided convolutions over mel frames (Whisper's two): each output is `stride` times shorter than its input. */
+/** How a composite model's forward puts encoded features among the token embeddings. */
+export interface MergeOp {
+  readonly kind: "merge";
+  /** Whether it selects the placeholders' embeddings first, only to compare shapes (`inputs_embeds[mask]`). */
+  readonly checked: boolean;
+  /** Whether the features stay referenced until the forward returns (it returns them). */
+  readonly kept: boolean;
+}
+
+/** Strided convolutions over mel frames (Whisper's two) or raw samples: each output is `stride` times shorter than its input. */
 export interface ConvFrontEnd {
   readonly kind: "conv-front-end";
   readonly bins: number;
   readonly width: number;
   readonly strides: readonly number[];
+  /** Channels of each convolution's output, where they are not all `width`. */
+  readonly widths?: readonly number[];
 }
 
 /** One residual block of a layer: a norm, then a child (by name) or an operation over children that lie in the layer itself. */
