@@ -24,6 +24,7 @@ import { sew, sewD } from "./sew.ts";
 import { ultravox } from "./ultravox.ts";
 import { unispeech, unispeechSat } from "./unispeech.ts";
 import { wav2vec2 } from "./wav2vec2.ts";
+import { wav2vec2Bert } from "./wav2vec2-bert.ts";
 import { wav2vec2Conformer } from "./wav2vec2-conformer.ts";
 import { wavlm } from "./wavlm.ts";
 import { whisper } from "./whisper.ts";
@@ -50,6 +51,7 @@ export const families: readonly Family[] = [
   sew,
   sewD,
   wav2vec2Conformer,
+  wav2vec2Bert,
   // sound: codecs, speech and music synthesis
   encodec,
   dac,

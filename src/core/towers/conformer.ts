@@ -1,3 +1,4 @@
+import { InputError } from "../errors.ts";
 import { conv1d } from "../layers/conv.ts";
 import { linear } from "../layers/linear.ts";
 import { type Module, module } from "../tree/module.ts";
@@ -94,4 +95,14 @@ export function conformerLayer(
   return module(className, name, children, {
     op: { kind: "layer", width, blocks: blocks.map((run) => ({ run })) },
   });
+}
+
+/** @throws InputError for a kernel that cannot keep the length: the reference refuses even ones. */
+export function oddKernel(kernel: number, field: string): void {
+  if (kernel % 2 === 1) return;
+  throw new InputError(
+    "out-of-range",
+    `${field} is ${kernel}, but must be odd: correct it in the config.`,
+    field,
+  );
 }
