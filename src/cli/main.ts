@@ -45,7 +45,22 @@ function program(): Command {
     )
     .option("--kv-cache-dtype <dtype>", "dtype of the KV cache (default: that of the computation)")
     .addOption(number("--tensor-parallel-size <n>", "devices that share the model (default: 1)"))
-    .option("--engine <name>", "whose rules: transformers, generic (default: transformers)")
+    .addOption(number("--num-beams <n>", "beams that are searched together (default: 1)"))
+    .addOption(number("--num-return-sequences <n>", "alternatives sampled together (default: 1)"))
+    .option("--word-timestamps", "Whisper: align words, which keeps attention maps")
+    .option("--cache-implementation <name>", "transformers: dynamic or static (default: dynamic)")
+    .option("--device-overhead <size>", "what driver and libraries take on your device: 600MiB")
+    .option("--attn-implementation <name>", "sdpa or eager (default: sdpa)")
+    .option(
+      "--engine <name>",
+      "whose rules: transformers, vllm (or vllm@0.15), generic (default: transformers)",
+    )
+    .option("--gpu-memory <size>", "memory of one device with its unit: 24GiB, 80GB")
+    .addOption(number("--gpu-memory-utilization <share>", "vllm: share of it that is used"))
+    .addOption(number("--max-num-seqs <n>", "vllm: sequences in a batch"))
+    .addOption(number("--max-num-batched-tokens <n>", "vllm: tokens in a batch"))
+    .addOption(number("--block-size <n>", "vllm: tokens in a KV cache block (default: 16)"))
+    .option("--enforce-eager", "vllm: no CUDA graphs")
     .option("--explain", "every number with its formula, basis and source")
     .option("--json", "the report as JSON (schema/memory-report.schema.json)")
     .action(async (model: string, options) =>

@@ -8,7 +8,7 @@ const KB = 1e3;
 const MB = 1e6;
 /** A gigabyte: 10⁹ bytes, as disks and downloads are sold. */
 export const GB = 1e9;
-const KiB = 2 ** 10;
+export const KiB = 2 ** 10;
 export const MiB = 2 ** 20;
 /** A gibibyte: 2³⁰ bytes, as GPUs are sold ("24 GB") and as vLLM and nvidia-smi count. */
 export const GiB = 2 ** 30;

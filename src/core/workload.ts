@@ -195,17 +195,22 @@ export function whole(value: unknown, option: string, most: number): number {
   );
 }
 
-/** The workload as the axes that formulas are written over. */
-export function axesOf({
-  batchSize,
-  contextTokens,
-  cachedTokens,
-  promptTokens,
-  audioTokens,
-  audio,
-}: Workload): AxisValues {
+/**
+ * The workload as the axes that formulas are written over.
+ * @param whole whether beams multiply the input too: a language model expands its prompt, with the audio in it; an
+ *   encoder-decoder encodes once.
+ */
+export function axesOf(
+  workload: Workload,
+  { expansion, whole: everything }: { readonly expansion: number; readonly whole: boolean } = {
+    expansion: 1,
+    whole: false,
+  },
+): AxisValues {
+  const { batchSize, contextTokens, cachedTokens, promptTokens, audioTokens, audio } = workload;
   return {
-    batch: batchSize,
+    batch: everything ? batchSize * expansion : batchSize,
+    decoded: batchSize * expansion,
     windows: audio?.concurrentWindows ?? 0,
     frames: audio?.windowFrames ?? 0,
     samples: audio?.windowSamples ?? 0,
@@ -215,6 +220,13 @@ export function axesOf({
     prompt: promptTokens,
     context: contextTokens,
     cached: cachedTokens,
-    recordingFrames: audio?.frames ?? 0,
+    heldFrames: audio ? heldFrames(audio) : 0,
   };
+}
+
+/** Windows that run together are all held; one after the other, the recording and a copy of the window that runs. */
+function heldFrames(audio: AudioLengths): number {
+  if (audio.windows === audio.concurrentWindows)
+    return audio.concurrentWindows * audio.windowFrames;
+  return audio.frames + audio.windowFrames;
 }

@@ -44,7 +44,7 @@ function cacheOf(
   compute: Dtype,
   ranks: number,
 ): Cache {
-  const batch = times("batch", "sequences");
+  const batch = times("decoded", "sequences");
   switch (state.kind) {
     case "kv": {
       const heads = Math.ceil(state.heads / ranks);
@@ -64,10 +64,11 @@ function cacheOf(
           : state.window
             ? `KV cache, window of ${state.window}`
             : "KV cache",
-        size: (length) => [
+        ...(state.window !== undefined && { window: state.window }),
+        size: (length, atMost = state.window) => [
           [
             ...perPosition,
-            cross ? times("memory", "encoder positions") : times(length, "tokens", state.window),
+            cross ? times("memory", "encoder positions") : times(length, "tokens", atMost),
             ...tail,
           ],
         ],

@@ -1,3 +1,5 @@
+import { ast } from "./ast.ts";
+import { clap } from "./clap.ts";
 import { cohereAsr } from "./cohere-asr.ts";
 import { dac } from "./dac.ts";
 import { data2vecAudio } from "./data2vec-audio.ts";
@@ -10,10 +12,13 @@ import { gemma4 } from "./gemma4.ts";
 import { gemma4Text } from "./gemma4-text.ts";
 import { granite } from "./granite.ts";
 import { graniteSpeech } from "./granite-speech.ts";
+import { speechT5HifiGan } from "./hifigan.ts";
 import { hubert } from "./hubert.ts";
 import { llama } from "./llama.ts";
 import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
+import { moonshine } from "./moonshine.ts";
+import { moonshineStreaming } from "./moonshine-streaming.ts";
 import { parakeet } from "./parakeet.ts";
 import { phi4Multimodal } from "./phi4-multimodal.ts";
 import { qwen2 } from "./qwen2.ts";
@@ -21,6 +26,8 @@ import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { sew, sewD } from "./sew.ts";
+import { speechToText } from "./speech-to-text.ts";
+import { speechT5 } from "./speecht5.ts";
 import { ultravox } from "./ultravox.ts";
 import { unispeech, unispeechSat } from "./unispeech.ts";
 import { wav2vec2 } from "./wav2vec2.ts";
@@ -52,6 +59,15 @@ export const families: readonly Family[] = [
   sewD,
   wav2vec2Conformer,
   wav2vec2Bert,
+  // encoders over spectrograms
+  ast,
+  clap,
+  // encoder-decoders over speech, and a vocoder
+  speechToText,
+  moonshine,
+  moonshineStreaming,
+  speechT5,
+  speechT5HifiGan,
   // sound: codecs, speech and music synthesis
   encodec,
   dac,

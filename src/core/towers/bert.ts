@@ -120,6 +120,8 @@ export interface BertHabits {
   /** Whether the checkpoint stores the tables of position and type indices. */
   readonly storedIndices: boolean;
   readonly scores: ScoreStyle;
+  /** Whether it is the encoder whose positions a workload counts; not where a model hears and this is its text side. */
+  readonly tower: boolean;
 }
 
 /** BERT's text encoder and those that follow it (RoBERTa; CLAP's text tower). */
@@ -152,7 +154,7 @@ export function bertEncoder(sizes: BertSizes, habits: BertHabits): Module {
     [
       embeddings,
       module(`${classes}Encoder`, "encoder", [stack(upTo(layers), layer)], {
-        op: { kind: "tower", side: "encoder", width },
+        ...(habits.tower && { op: { kind: "tower", side: "encoder", width } }),
       }),
       habits.pooled
         ? module(`${classes}Pooler`, "pooler", [linear("dense", width, width)])

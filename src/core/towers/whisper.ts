@@ -82,7 +82,7 @@ export function whisperDecoder(
     `${classes}Decoder`,
     name,
     [
-      embedding("embed_tokens", vocab, width, { component: "embeddings", divided: true }),
+      embedding("embed_tokens", vocab, width, { component: "embeddings" }),
       embedding("embed_positions", positions, width),
       stack(
         upTo(layers),

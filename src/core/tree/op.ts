@@ -49,6 +49,8 @@ export type Op =
       readonly held?: number;
       /** Width of the rotary cosines and sines that are made once for all layers. */
       readonly rotary?: number;
+      /** vLLM runs the reference's own module for it: whole on every tensor-parallel rank, nothing fused. */
+      readonly servedWhole?: boolean;
       /** What turns features into the first hidden state. */
       readonly entry?: ConvFrontEnd;
     };

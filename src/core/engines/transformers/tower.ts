@@ -43,14 +43,37 @@ export function towerMoments({ module, op }: Tower, flow: Flow): Moment[] {
       : []),
     ...maskOf(layers, flow),
   ];
+  const running = layers.flatMap((layer) =>
+    layer.op?.kind === "layer"
+      ? meanwhile(frame, layerMoments(layer, layer.op, flow), layer.name)
+      : [],
+  );
   return [
     ...(op.entry && flow.phase === "encode" ? frontEnd(op.entry, flow) : []),
-    ...layers.flatMap((layer) =>
-      layer.op?.kind === "layer"
-        ? meanwhile(frame, layerMoments(layer, layer.op, flow), layer.name)
-        : [],
-    ),
+    ...running,
+    ...windowMasked(running, layers, flow),
   ];
+}
+
+/** A prompt as long as the sliding window needs a boolean mask, which the model's frame keeps for all layers. */
+function windowMasked(running: readonly Moment[], layers: readonly Module[], flow: Flow): Moment[] {
+  if (flow.setup.attention === "eager" || flow.phase !== "prefill") return [];
+  const window = Math.min(
+    ...layers.flatMap(({ children }) =>
+      children.map(({ op, state }) =>
+        op?.kind === "attention" && state && op.span.kind === "window"
+          ? op.span.size
+          : Number.POSITIVE_INFINITY,
+      ),
+    ),
+  );
+  if (window === Number.POSITIVE_INFINITY) return [];
+  const mask = held("window mask", [flow.queries, flow.keys, times(1, "B")]);
+  return meanwhile(
+    [mask],
+    running.filter(({ when }) => when === undefined),
+    "",
+  ).map((moment) => ({ ...moment, when: { axis: "prompt", atLeast: window } }));
 }
 
 /** Eager decoders add a mask of queries × keys in the model's dtype, one for each kind of layer. */
