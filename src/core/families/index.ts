@@ -25,6 +25,7 @@ import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { seamless } from "./seamless.ts";
 import { sew, sewD } from "./sew.ts";
 import { speechToText } from "./speech-to-text.ts";
 import { speechT5 } from "./speecht5.ts";
@@ -63,6 +64,7 @@ export const families: readonly Family[] = [
   ast,
   clap,
   // encoder-decoders over speech, and a vocoder
+  seamless,
   speechToText,
   moonshine,
   moonshineStreaming,
