@@ -97,6 +97,12 @@ export function conformerLayer(
   });
 }
 
+/** The attention with scores that get a bias of their own for every head: relative positions. */
+export const biased = (attention: Module): Module =>
+  attention.op?.kind === "attention"
+    ? { ...attention, op: { ...attention.op, biased: true } }
+    : attention;
+
 /** @throws InputError for a kernel that cannot keep the length: the reference refuses even ones. */
 export function oddKernel(kernel: number, field: string): void {
   if (kernel % 2 === 1) return;

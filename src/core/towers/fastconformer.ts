@@ -8,7 +8,7 @@ import { linear } from "../layers/linear.ts";
 import { batchNorm, layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
-import { conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
+import { biased, conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
 import { depthwiseStriding, halvings, stridingSteps } from "./depthwise-striding.ts";
 import { evenHeads } from "./whisper.ts";
 
@@ -114,28 +114,30 @@ function layer(config: FastConformerConfig): Module {
     [
       feedForward("feed_forward1"),
       {
-        ...attention("ParakeetEncoderAttention", "self_attn", {
-          width,
-          heads,
-          kvHeads: config.num_key_value_heads ?? heads,
-          headDim,
-          names: [
-            ["q", "q_proj"],
-            ["k", "k_proj"],
-            ["v", "v_proj"],
-            ["o", "o_proj"],
-          ],
-          bias,
-          extra: [
-            linear("relative_k_proj", width, heads * headDim, {
-              bias: false,
-              divide: { by: "columns", units: heads },
-            }),
-          ],
-          span: { kind: "full" },
-          scores: "fp32-softmax",
-          cached: false,
-        }),
+        ...biased(
+          attention("ParakeetEncoderAttention", "self_attn", {
+            width,
+            heads,
+            kvHeads: config.num_key_value_heads ?? heads,
+            headDim,
+            names: [
+              ["q", "q_proj"],
+              ["k", "k_proj"],
+              ["v", "v_proj"],
+              ["o", "o_proj"],
+            ],
+            bias,
+            extra: [
+              linear("relative_k_proj", width, heads * headDim, {
+                bias: false,
+                divide: { by: "columns", units: heads },
+              }),
+            ],
+            span: { kind: "full" },
+            scores: "fp32-softmax",
+            cached: false,
+          }),
+        ),
         tensors: [perHead("bias_u"), perHead("bias_v")],
       },
       convolutionModule("ParakeetEncoderConvolutionModule", "conv", {

@@ -4,7 +4,7 @@ import { embedding } from "../layers/embedding.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
-import { conformerLayer, halfFeedForward } from "./conformer.ts";
+import { biased, conformerLayer, halfFeedForward } from "./conformer.ts";
 import { depthwiseStriding } from "./depthwise-striding.ts";
 
 export interface Phi4ConformerSizes {
@@ -80,19 +80,21 @@ function layer(sizes: Phi4ConformerSizes): Module {
     width,
     [
       feedForward("feed_forward_in"),
-      attention("Phi4MultimodalAudioAttention", "self_attn", {
-        width,
-        heads,
-        names: [
-          ["q", "q_proj"],
-          ["k", "k_proj"],
-          ["v", "v_proj"],
-          ["o", "o_proj"],
-        ],
-        span: { kind: "chunk", size: FOLD, causal: false },
-        scores: "fp32-softmax",
-        cached: false,
-      }),
+      biased(
+        attention("Phi4MultimodalAudioAttention", "self_attn", {
+          width,
+          heads,
+          names: [
+            ["q", "q_proj"],
+            ["k", "k_proj"],
+            ["v", "v_proj"],
+            ["o", "o_proj"],
+          ],
+          span: { kind: "chunk", size: FOLD, causal: false },
+          scores: "fp32-softmax",
+          cached: false,
+        }),
+      ),
       module("Phi4MultimodalAudioConvModule", "conv", [
         layerNorm("layer_norm", width),
         module(

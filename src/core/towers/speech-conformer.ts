@@ -5,7 +5,7 @@ import { linear } from "../layers/linear.ts";
 import { batchNorm, layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
-import { conformerLayer, convolutionModule } from "./conformer.ts";
+import { biased, conformerLayer, convolutionModule } from "./conformer.ts";
 import { intermediateFeedForward, type SpeechEncoderSizes } from "./wav2vec2.ts";
 
 /**
@@ -59,9 +59,9 @@ function selfAttention(classes: string, options: SelfAttention): Module {
     scores: "scaled-copy",
     cached: false,
   });
-  if (!(relative || learned) || plain.op?.kind !== "attention") return plain;
+  if (!(relative || learned)) return plain;
   return {
-    ...plain,
+    ...biased(plain),
     tensors: relative
       ? ["pos_bias_u", "pos_bias_v"].map((name) => ({
           name,
@@ -69,7 +69,6 @@ function selfAttention(classes: string, options: SelfAttention): Module {
           cut: { dim: 0, units: heads },
         }))
       : [],
-    op: { ...plain.op, biased: true },
   };
 }
 
