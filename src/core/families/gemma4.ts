@@ -1,18 +1,17 @@
 import type { AudioGeometry } from "../audio/geometry.ts";
 import { HOP, SAMPLE_RATE } from "../audio/whisper-geometry.ts";
 import { type RawConfig, section } from "../config/raw.ts";
-import { count, dimension, flag, integer, list, maybe, or, reader } from "../config/schema.ts";
-import { linear } from "../layers/linear.ts";
-import { layerNorm } from "../layers/norm.ts";
+import { count, dimension, flag, integer, list, or, reader } from "../config/schema.ts";
 import { contextUpTo } from "../model.ts";
 import { gemma4Audio } from "../towers/gemma4-audio.ts";
 import { gemma4Vision } from "../towers/gemma4-vision.ts";
 import { lmHead } from "../towers/lm-head.ts";
 import { evenHeads } from "../towers/whisper.ts";
-import { type Component, type Module, module } from "../tree/module.ts";
+import { module } from "../tree/module.ts";
 import { type Context, type Family, sectionOf, statedDtype } from "./family.ts";
 import { isUnified } from "./gemma4-config.ts";
 import { gemma4Language } from "./gemma4-text.ts";
+import { type Gemma4Parts, gemma4Embedder, unifiedParts } from "./gemma4-unified.ts";
 import { pairOf } from "./pair.ts";
 
 /** Gemma4Config and Gemma4UnifiedConfig (transformers 5.18). */
@@ -43,23 +42,6 @@ const readVision = reader(() => ({
   position_embedding_size: or(dimension(), 10_240),
   use_clipped_linears: or(flag(), false),
   standardize: or(flag(), false),
-}));
-
-/** Gemma4UnifiedAudioConfig: one number under four names. */
-const readFrames = reader(() => ({
-  output_proj_dims: maybe(dimension()),
-  hidden_size: maybe(dimension()),
-  audio_samples_per_token: maybe(dimension()),
-  audio_embed_dim: or(dimension(), 640),
-}));
-
-/** Gemma4UnifiedVisionConfig. */
-const readPatches = reader(() => ({
-  patch_size: or(integer(1, 10_000), 16),
-  pooling_kernel_size: or(integer(1, 10_000), 3),
-  mm_embed_dim: or(dimension(), 3840),
-  mm_posemb_size: or(dimension(), 1120),
-  output_proj_dims: or(dimension(), 3840),
 }));
 
 /**
@@ -107,15 +89,7 @@ export const gemma4: Family = {
   },
 };
 
-interface Parts {
-  readonly vision?: Module;
-  readonly visionProjector?: Module;
-  readonly audio?: Module;
-  readonly audioProjector?: Module;
-  readonly geometry: AudioGeometry | undefined;
-}
-
-function towers(raw: RawConfig, context: Context, width: number): Parts {
+function towers(raw: RawConfig, context: Context, width: number): Gemma4Parts {
   const visionRaw = section(raw, "vision_config", context.path);
   const audioRaw = section(raw, "audio_config", context.path);
   return {
@@ -147,7 +121,7 @@ function withVision(raw: RawConfig, context: Context, width: number) {
       standardized: config.standardize,
       dtype: statedDtype(raw) ?? "model",
     }),
-    visionProjector: embedder(
+    visionProjector: gemma4Embedder(
       "Gemma4",
       "embed_vision",
       "vision_projector",
@@ -178,7 +152,7 @@ function withAudio(raw: RawConfig, context: Context, width: number) {
       outputs: config.output_proj_dims,
       dtype: statedDtype(raw) ?? "model",
     }),
-    audioProjector: embedder(
+    audioProjector: gemma4Embedder(
       "Gemma4",
       "embed_audio",
       "audio_projector",
@@ -207,76 +181,3 @@ const MEL_GEOMETRY: AudioGeometry = {
   pooling: [{ kind: "at-most", value: 750 }],
   window: { samples: 480_000, padded: false, tokensFromPadding: false, longer: "truncated" },
 };
-
-function unifiedParts(raw: RawConfig, context: Context, width: number): Parts {
-  const visionRaw = section(raw, "vision_config", context.path);
-  const audioRaw = section(raw, "audio_config", context.path);
-  const classes = "Gemma4Unified";
-  const frames = audioRaw && readFrames(audioRaw, context.inside("audio_config"));
-  const samples =
-    frames &&
-    (frames.output_proj_dims ??
-      frames.hidden_size ??
-      frames.audio_samples_per_token ??
-      frames.audio_embed_dim);
-  return {
-    ...(visionRaw && {
-      visionProjector: patches(readPatches(visionRaw, context.inside("vision_config")), width),
-    }),
-    ...(samples !== undefined && {
-      audioProjector: embedder(classes, "embed_audio", "audio_projector", samples, width),
-    }),
-    // Raw samples, cut into as many as a token takes (`Gemma4UnifiedProcessor._compute_audio_num_tokens`).
-    geometry:
-      samples === undefined
-        ? undefined
-        : {
-            sampleRate: SAMPLE_RATE,
-            bins: samples,
-            framing: [{ kind: "ceil", by: samples }],
-            encoding: [],
-            pooling: [],
-          },
-  };
-}
-
-function patches(config: ReturnType<typeof readPatches>, width: number): Module {
-  const own = config.mm_embed_dim;
-  const patch = 3 * (config.patch_size * config.pooling_kernel_size) ** 2;
-  return module(
-    "Gemma4UnifiedVisionEmbedder",
-    "embed_vision",
-    [
-      layerNorm("patch_ln1", patch),
-      linear("patch_dense", patch, own),
-      layerNorm("patch_ln2", own),
-      layerNorm("pos_norm", own),
-      embedder(
-        "Gemma4Unified",
-        "multimodal_embedder",
-        "vision_projector",
-        config.output_proj_dims,
-        width,
-      ),
-    ],
-    {
-      component: "vision_projector",
-      tensors: [{ name: "pos_embedding", shape: [config.mm_posemb_size, 2, own] }],
-    },
-  );
-}
-
-/** A norm without scale, then a matrix to the language model's width. */
-const embedder = (
-  classes: string,
-  name: string,
-  component: Component,
-  from: number,
-  width: number,
-): Module =>
-  module(
-    `${classes}MultimodalEmbedder`,
-    name,
-    [linear("embedding_projection", from, width, { bias: false })],
-    { component, op: { kind: "projector", widths: [width] } },
-  );

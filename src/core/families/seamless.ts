@@ -6,12 +6,8 @@ import { lmHead } from "../towers/lm-head.ts";
 import { type Module, module } from "../tree/module.ts";
 import type { Family } from "./family.ts";
 import { readSeamless, type SeamlessConfig } from "./seamless-config.ts";
-import {
-  seamlessSpeechEncoder,
-  seamlessText,
-  seamlessVocoder,
-  textToUnit,
-} from "./seamless-parts.ts";
+import { seamlessText, seamlessVocoder, textToUnit } from "./seamless-parts.ts";
+import { seamlessSpeechEncoder } from "./seamless-speech.ts";
 
 /** Which ends a task has: what comes after the common prefix of the class names. */
 const TASKS = {
