@@ -1,19 +1,17 @@
 import { SAMPLE_RATE } from "../audio/whisper-geometry.ts";
 import { decimal, flag, or, reader } from "../config/schema.ts";
-import { attention } from "../layers/attention.ts";
 import { embedding } from "../layers/embedding.ts";
-import { feedForwardPair } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
 import { layerNorm } from "../layers/norm.ts";
-import type { DecoderSizes } from "../towers/causal-lm.ts";
 import {
   fastConformer,
   fastConformerGeometry,
   fastConformerReader,
 } from "../towers/fastconformer.ts";
 import { lmHead } from "../towers/lm-head.ts";
+import { nemoDecoderLayer } from "../towers/nemo-decoder.ts";
 import { upTo } from "../tree/indices.ts";
-import { type Module, module, stack } from "../tree/module.ts";
+import { module, stack } from "../tree/module.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { type Family, sectionOf } from "./family.ts";
 
@@ -60,7 +58,7 @@ export const cohereAsr: Family = {
           "decoder",
           [
             embedding("embed_tokens", vocab, width, { component: "embeddings", divided: true }),
-            stack(upTo(sizes.layers), layer(sizes, config.attention_bias)),
+            stack(upTo(sizes.layers), nemoDecoderLayer("CohereAsr", sizes, config.attention_bias)),
             layerNorm("norm", width),
             embedding("pos_emb", maxPositions, width),
             layerNorm("embedding_layernorm", width),
@@ -95,46 +93,3 @@ export const cohereAsr: Family = {
     };
   },
 };
-
-function layer(sizes: DecoderSizes, bias: boolean): Module {
-  const { width, inner, heads, kvHeads, headDim } = sizes;
-  const attend = (name: string, over: "self" | "cross") =>
-    attention(over === "self" ? "CohereAsrSelfAttention" : "CohereAsrCrossAttention", name, {
-      width,
-      heads,
-      kvHeads,
-      headDim,
-      names: [
-        ["q", "q_proj"],
-        ["k", "k_proj"],
-        ["v", "v_proj"],
-        ["o", "o_proj"],
-      ],
-      bias,
-      over,
-      span: over === "self" ? { kind: "causal" } : { kind: "full" },
-      scores: "fp32-softmax",
-      cached: true,
-    });
-  return module(
-    "CohereAsrDecoderLayer",
-    "layers",
-    [
-      attend("self_attn", "self"),
-      attend("encoder_attn", "cross"),
-      module("CohereAsrDecoderMLP", "mlp", feedForwardPair(width, inner), {
-        op: { kind: "feed-forward", width, inner, gated: false },
-      }),
-      layerNorm("input_layernorm", width),
-      layerNorm("post_attention_layernorm", width),
-      layerNorm("final_layernorm", width),
-    ],
-    {
-      op: {
-        kind: "layer",
-        width,
-        blocks: [{ run: "self_attn" }, { run: "encoder_attn" }, { run: "mlp" }],
-      },
-    },
-  );
-}

@@ -1,4 +1,5 @@
 import { ast } from "./ast.ts";
+import { canary } from "./canary.ts";
 import { clap } from "./clap.ts";
 import { cohereAsr } from "./cohere-asr.ts";
 import { dac } from "./dac.ts";
@@ -47,6 +48,7 @@ export const families: readonly Family[] = [
   phi4Multimodal,
   parakeet,
   cohereAsr,
+  canary,
   gemma3n,
   gemma4,
   // speech encoders over raw samples

@@ -34,6 +34,7 @@ const readCascades = reader(() => ({
   depthwise_seperable_out_channel: or(dimension(), 256),
   time_reduction: or(integer(2, 1024), 4),
 }));
+const readEmbedding = reader(() => ({ downsample_rate: or(integer(1, 1024), 1) }));
 const readNemo = reader(() => ({ conv_channels: dimension() }));
 const readBias = reader(() => ({
   t5_bias_max_distance: or(integer(1, 2 ** 20), 1000),
@@ -45,6 +46,8 @@ const readLora = reader(() => ({ r: integer(1, 2 ** 16) }));
 export function remoteAudio(raw: RawConfig, context: Context): AudioConfig {
   const [processor, inProcessor] = sectionOf(raw, "audio_processor", context);
   const [inner, inInner] = sectionOf(processor, "config", inProcessor);
+  const [layers, inLayers] = sectionOf(raw, "embd_layer", context);
+  const embedding = readEmbedding(...sectionOf(layers, "audio_embd_layer", inLayers));
   const config = readCascades(inner, inInner);
   const nemo = readNemo(...sectionOf(inner, "nemo_conv_settings", inInner));
   const bias = readBias(...sectionOf(inner, "relative_attention_bias_args", inInner));
@@ -62,7 +65,7 @@ export function remoteAudio(raw: RawConfig, context: Context): AudioConfig {
     bias_max_distance: bias.t5_bias_max_distance,
     bias_symmetric: bias.t5_bias_symmetric,
     nemo_conv_channels: nemo.conv_channels,
-    downsample_rate: 1,
+    downsample_rate: embedding.downsample_rate,
   };
 }
 
