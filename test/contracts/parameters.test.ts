@@ -68,7 +68,7 @@ describe.each(truths)("$id", (truth) => {
     expect(pairs(tied)).toEqual(pairs(truth.tied));
   });
 
-  it("has exactly the reference's buffers", () => {
+  it.skipIf(truth.names_differ)("has exactly the reference's buffers", () => {
     const bytes = (persistent: boolean, own: Dtype) =>
       deviceBuffers(model.root)
         .filter((buffer) => buffer.persistent === persistent)

@@ -1,7 +1,9 @@
 import { ast } from "./ast.ts";
 import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
 import { bark } from "./bark.ts";
+import { canary } from "./canary.ts";
 import { clap } from "./clap.ts";
+import { cohereAsr } from "./cohere-asr.ts";
 import { csm } from "./csm.ts";
 import { dac } from "./dac.ts";
 import { data2vecAudio } from "./data2vec-audio.ts";
@@ -10,6 +12,10 @@ import { encodec } from "./encodec.ts";
 import type { Family } from "./family.ts";
 import { funAsrNano } from "./fun-asr-nano.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { gemma3n } from "./gemma3n.ts";
+import { gemma3nText } from "./gemma3n-text.ts";
+import { gemma4 } from "./gemma4.ts";
+import { gemma4Text } from "./gemma4-text.ts";
 import { glmAsr } from "./glm-asr.ts";
 import { granite } from "./granite.ts";
 import { graniteSpeech } from "./granite-speech.ts";
@@ -26,11 +32,14 @@ import { moonshineStreaming } from "./moonshine-streaming.ts";
 import { moshi } from "./moshi.ts";
 import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
 import { musicgen, musicgenMelody } from "./musicgen.ts";
+import { parakeet } from "./parakeet.ts";
+import { phi4Multimodal } from "./phi4-multimodal.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Asr } from "./qwen3-asr.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { seamless } from "./seamless.ts";
 import { sew, sewD } from "./sew.ts";
 import { speechToText } from "./speech-to-text.ts";
 import { speechT5 } from "./speecht5.ts";
@@ -42,6 +51,7 @@ import { vits } from "./vits.ts";
 import { voxtral } from "./voxtral.ts";
 import { voxtralRealtime, voxtralRealtimeText } from "./voxtral-realtime.ts";
 import { wav2vec2 } from "./wav2vec2.ts";
+import { wav2vec2Bert } from "./wav2vec2-bert.ts";
 import { wav2vec2Conformer } from "./wav2vec2-conformer.ts";
 import { wavlm } from "./wavlm.ts";
 import { whisper } from "./whisper.ts";
@@ -66,6 +76,12 @@ export const families: readonly Family[] = [
   kimiAudio,
   midashengLm,
   graniteSpeech,
+  phi4Multimodal,
+  parakeet,
+  cohereAsr,
+  canary,
+  gemma3n,
+  gemma4,
   // speech encoders over raw samples
   wav2vec2,
   hubert,
@@ -76,10 +92,12 @@ export const families: readonly Family[] = [
   sew,
   sewD,
   wav2vec2Conformer,
+  wav2vec2Bert,
   // encoders over spectrograms
   ast,
   clap,
   // encoder-decoders over speech, and a vocoder
+  seamless,
   speechToText,
   moonshine,
   moonshineStreaming,
@@ -104,6 +122,8 @@ export const families: readonly Family[] = [
   qwen3Moe,
   mistral,
   gemma3Text,
+  gemma3nText,
+  gemma4Text,
   granite,
   t5,
   mt5,
