@@ -1,5 +1,6 @@
 import type { Family } from "./family.ts";
-import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { gemma3 } from "./gemma3.ts";
+import { gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
@@ -16,6 +17,8 @@ export const families: readonly Family[] = [
   whisper,
   qwen2Audio,
   ultravox,
+  // images
+  gemma3,
   // text
   llama,
   qwen2,
@@ -31,5 +34,4 @@ export const languages: ReadonlyMap<string, NonNullable<Family["language"]>> = n
   ...families.flatMap((family) =>
     family.language ? family.modelTypes.map((type) => [type, family.language] as const) : [],
   ),
-  ["gemma3", gemma3AsLanguage] as const,
 ]) as ReadonlyMap<string, NonNullable<Family["language"]>>;

@@ -3,7 +3,7 @@ import type { ScoreStyle, Span } from "../tree/op.ts";
 import type { State } from "../tree/state.ts";
 import { linear } from "./linear.ts";
 
-type Projection = "q" | "k" | "v" | "o";
+type Projection = "q" | "k" | "v" | "o" | "qkv";
 
 export interface AttentionOptions {
   /** Width of the sequence that asks, and of the result. */
@@ -15,7 +15,7 @@ export interface AttentionOptions {
   readonly headDim?: number;
   /** Which projections carry a bias: all by default. */
   readonly bias?: Partial<Record<Projection, boolean>> | boolean;
-  /** Names of the projections, in checkpoint order. */
+  /** Names of the projections, in checkpoint order; `qkv` is one matrix for queries, keys and values. */
   readonly names: readonly (readonly [Projection, string])[];
   /** Modules of the attention besides its projections (norms on queries and keys), after them. */
   readonly extra?: readonly Module[];
@@ -44,7 +44,8 @@ export function attention(className: string, name: string, options: AttentionOpt
       return linear(own, width, heads * headDim, { bias, divide: { by: "columns", units: heads } });
     if (which === "o")
       return linear(own, heads * headDim, width, { bias, divide: { by: "rows", units: heads } });
-    return linear(own, source, kvHeads * headDim, {
+    const rows = which === "qkv" ? heads + 2 * kvHeads : kvHeads;
+    return linear(own, source, rows * headDim, {
       bias,
       divide: { by: "columns", units: kvHeads },
     });

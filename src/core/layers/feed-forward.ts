@@ -27,14 +27,33 @@ export function gatedFeedForward(
   );
 }
 
+/** `fc2(act(fc1(x)))` as a module of its own. */
+export function plainFeedForward(
+  className: string,
+  name: string,
+  width: number,
+  inner: number,
+  options: { names?: readonly [string, string]; bias?: boolean } = {},
+): Module {
+  return module(
+    className,
+    name,
+    feedForwardPair(width, inner, options.names, { bias: options.bias ?? true }),
+    {
+      op: { kind: "feed-forward", width, inner, gated: false },
+    },
+  );
+}
+
 /** The two matrices of `fc2(act(fc1(x)))`, as siblings: most encoder layers own them directly. */
 export function feedForwardPair(
   width: number,
   inner: number,
   names: readonly [string, string] = ["fc1", "fc2"],
+  { bias = true }: { bias?: boolean } = {},
 ): Module[] {
   return [
-    linear(names[0], width, inner, { divide: { by: "columns" } }),
-    linear(names[1], inner, width, { divide: { by: "rows" } }),
+    linear(names[0], width, inner, { bias, divide: { by: "columns" } }),
+    linear(names[1], inner, width, { bias, divide: { by: "rows" } }),
   ];
 }

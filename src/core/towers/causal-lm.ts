@@ -114,16 +114,28 @@ export function causalLm(
     ],
     { component: "text_model", op: { kind: "tower", side: "decoder", width } },
   );
-  const head: Module = {
+  const head = languageHead(sizes, place, habits.logits);
+  return { backbone, head, width, vocab };
+}
+
+/**
+ * The head of a language model at `place`: a composite model whose own config says whether it is tied, or that computes
+ * logits for other positions, takes it instead of the language model's.
+ */
+export function languageHead(
+  { width, vocab, tied }: Pick<DecoderSizes, "width" | "vocab" | "tied">,
+  place: Place,
+  positions: "all" | "last" = "last",
+): Module {
+  return {
     ...linear(place.head.split(".").at(-1) ?? place.head, width, vocab, {
       bias: false,
-      component: sizes.tied ? "embeddings" : "lm_head",
+      component: tied ? "embeddings" : "lm_head",
       divide: { by: "columns" },
-      ...(sizes.tied && { tiedTo: `${place.backbone}.embed_tokens.weight` }),
+      ...(tied && { tiedTo: `${place.backbone}.embed_tokens.weight` }),
     }),
-    op: { kind: "head", vocab, positions: habits.logits ?? "last" },
+    op: { kind: "head", vocab, positions },
   };
-  return { backbone, head, width, vocab };
 }
 
 function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: LayerVariant): Module {
