@@ -5,7 +5,9 @@ import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
 import { qwen2 } from "./qwen2.ts";
+import { qwen25Omni, qwen25OmniThinker } from "./qwen2_5-omni.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
+import { qwen2VlText, qwen25OmniText, qwen25VlText } from "./qwen2-text.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { ultravox } from "./ultravox.ts";
@@ -17,6 +19,9 @@ export const families: readonly Family[] = [
   whisper,
   qwen2Audio,
   ultravox,
+  // speech, images and text
+  qwen25Omni,
+  qwen25OmniThinker,
   // images
   gemma3,
   // text
@@ -34,4 +39,8 @@ export const languages: ReadonlyMap<string, NonNullable<Family["language"]>> = n
   ...families.flatMap((family) =>
     family.language ? family.modelTypes.map((type) => [type, family.language] as const) : [],
   ),
+  // Text halves of models with towers: no family of their own, but other models build on them.
+  ["qwen2_vl_text", qwen2VlText] as const,
+  ["qwen2_5_vl_text", qwen25VlText] as const,
+  ["qwen2_5_omni_text", qwen25OmniText] as const,
 ]) as ReadonlyMap<string, NonNullable<Family["language"]>>;

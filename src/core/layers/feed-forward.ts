@@ -28,21 +28,17 @@ export function gatedFeedForward(
 }
 
 /** `fc2(act(fc1(x)))` as a module of its own. */
-export function plainFeedForward(
+export function feedForward(
   className: string,
   name: string,
   width: number,
   inner: number,
-  options: { names?: readonly [string, string]; bias?: boolean } = {},
+  names?: readonly [string, string],
+  options?: { bias?: boolean },
 ): Module {
-  return module(
-    className,
-    name,
-    feedForwardPair(width, inner, options.names, { bias: options.bias ?? true }),
-    {
-      op: { kind: "feed-forward", width, inner, gated: false },
-    },
-  );
+  return module(className, name, feedForwardPair(width, inner, names, options), {
+    op: { kind: "feed-forward", width, inner, gated: false },
+  });
 }
 
 /** The two matrices of `fc2(act(fc1(x)))`, as siblings: most encoder layers own them directly. */

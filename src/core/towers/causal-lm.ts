@@ -35,6 +35,8 @@ export interface DecoderSizes {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly tied: boolean;
+  /** Width of the token table, where it differs from the layers' (a projection before the model brings them together). */
+  readonly embeddingWidth?: number;
 }
 
 /** Layers that differ from others of the same model in what they see or in their feed-forward. */
@@ -63,6 +65,13 @@ export function slidingVariants(
 export interface DecoderHabits {
   /** Prefix of the class names: "Llama", "Qwen2". */
   readonly classes: string;
+  /** Classes that do not follow the prefix. */
+  readonly own?: {
+    readonly backbone?: string;
+    readonly feedForward?: string;
+    readonly rotary?: string;
+    readonly finalNorm?: string;
+  };
   readonly bias?: { readonly qkv?: boolean; readonly o?: boolean; readonly feedForward?: boolean };
   /** RMS norm over each head's queries and keys. */
   readonly normedHeads?: boolean;
@@ -95,13 +104,13 @@ export function causalLm(
   place: Place = STANDALONE,
 ): LanguageModel {
   const { vocab, width, layers, headDim } = sizes;
-  const { classes, variants = [{ indices: upTo(layers) }] } = habits;
+  const { classes, own = {}, variants = [{ indices: upTo(layers) }] } = habits;
   const last = place.backbone.split(".").at(-1) ?? place.backbone;
   const backbone = module(
-    `${classes}Model`,
+    own.backbone ?? `${classes}Model`,
     last,
     [
-      embedding("embed_tokens", vocab, width, {
+      embedding("embed_tokens", vocab, sizes.embeddingWidth ?? width, {
         component: "embeddings",
         divided: true,
         ...(habits.scaledEmbedding && {
@@ -109,8 +118,8 @@ export function causalLm(
         }),
       }),
       ...variants.map((variant) => stack(variant.indices, decoderLayer(sizes, habits, variant))),
-      rmsNorm("norm", width, `${classes}RMSNorm`),
-      rotary("rotary_emb", `${classes}RotaryEmbedding`, headDim, habits.rotaryKinds),
+      rmsNorm("norm", width, own.finalNorm ?? `${classes}RMSNorm`),
+      rotary("rotary_emb", own.rotary ?? `${classes}RotaryEmbedding`, headDim, habits.rotaryKinds),
     ],
     { component: "text_model", op: { kind: "tower", side: "decoder", width } },
   );
@@ -140,11 +149,13 @@ export function languageHead(
 
 function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: LayerVariant): Module {
   const { width, inner, heads, kvHeads, headDim } = sizes;
-  const { classes, bias = {}, sandwich = false } = habits;
+  const { classes, own = {}, bias = {}, sandwich = false } = habits;
   const qkv = bias.qkv ?? false;
   const feedForward =
     variant.feedForward ??
-    gatedFeedForward(`${classes}MLP`, "mlp", width, inner, { bias: bias.feedForward ?? false });
+    gatedFeedForward(own.feedForward ?? `${classes}MLP`, "mlp", width, inner, {
+      bias: bias.feedForward ?? false,
+    });
   const norm = (name: string, size = width) => rmsNorm(name, size, `${classes}RMSNorm`);
   return module(
     `${classes}DecoderLayer`,

@@ -1,7 +1,7 @@
 import { attention } from "../layers/attention.ts";
 import { conv } from "../layers/conv.ts";
 import { embedding } from "../layers/embedding.ts";
-import { plainFeedForward } from "../layers/feed-forward.ts";
+import { feedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
@@ -92,7 +92,7 @@ export function visionLayer(
         cached: false,
       }),
       layerNorm("layer_norm2", width),
-      plainFeedForward(`${classes}MLP`, "mlp", width, inner),
+      feedForward(`${classes}MLP`, "mlp", width, inner),
     ],
     { op: { kind: "layer", width, blocks: [{ run: "self_attn" }, { run: "mlp" }] } },
   );
@@ -111,7 +111,7 @@ function poolingHead(classes: string, width: number, inner: number): Module {
         ],
       }),
       layerNorm("layernorm", width),
-      plainFeedForward(`${classes}MLP`, "mlp", width, inner),
+      feedForward(`${classes}MLP`, "mlp", width, inner),
     ],
     { tensors: [{ name: "probe", shape: [1, 1, width] }] },
   );

@@ -1,3 +1,4 @@
+import type { Dtype } from "../dtype.ts";
 import type { Indices } from "./indices.ts";
 import type { Op } from "./op.ts";
 import type { State } from "./state.ts";
@@ -77,4 +78,27 @@ export function stack(indices: Indices, layer: Module): Module | undefined {
 /** The same module under another name or component. */
 export function as(layer: Module, change: { name?: string; component?: Component }): Module {
   return { ...layer, ...change };
+}
+
+/**
+ * The whole subtree as one part of a bigger model: counted under `component` whatever its modules say, and no tower of
+ * its own (a talker's layers run after the language model's, in a pass that the engines do not walk).
+ */
+export function part(component: Component, whole: Module): Module {
+  const { component: _, op, ...rest } = whole;
+  return {
+    ...rest,
+    component,
+    ...(op && op.kind !== "tower" && op.kind !== "head" && { op }),
+    children: whole.children.map((child) => part(component, child)),
+  };
+}
+
+/** The same subtree with tensors that keep `dtype` whatever the model's is. */
+export function keptIn(dtype: Dtype, whole: Module): Module {
+  return {
+    ...whole,
+    tensors: whole.tensors.map((tensor) => ({ ...tensor, dtype })),
+    children: whole.children.map((child) => keptIn(dtype, child)),
+  };
 }
