@@ -10,6 +10,8 @@ import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen2VlText, qwen25OmniText, qwen25VlText } from "./qwen2-text.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { qwen3Omni, qwen3OmniThinker } from "./qwen3-omni-moe.ts";
+import { qwen3OmniText, qwen3VlMoeText, qwen3VlText } from "./qwen3-text.ts";
 import { ultravox } from "./ultravox.ts";
 import { whisper } from "./whisper.ts";
 
@@ -22,6 +24,8 @@ export const families: readonly Family[] = [
   // speech, images and text
   qwen25Omni,
   qwen25OmniThinker,
+  qwen3Omni,
+  qwen3OmniThinker,
   // images
   gemma3,
   // text
@@ -43,4 +47,7 @@ export const languages: ReadonlyMap<string, NonNullable<Family["language"]>> = n
   ["qwen2_vl_text", qwen2VlText] as const,
   ["qwen2_5_vl_text", qwen25VlText] as const,
   ["qwen2_5_omni_text", qwen25OmniText] as const,
+  ["qwen3_vl_text", qwen3VlText] as const,
+  ["qwen3_vl_moe_text", qwen3VlMoeText] as const,
+  ["qwen3_omni_moe_text", qwen3OmniText] as const,
 ]) as ReadonlyMap<string, NonNullable<Family["language"]>>;

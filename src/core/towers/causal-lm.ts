@@ -68,6 +68,8 @@ export interface DecoderHabits {
   /** Classes that do not follow the prefix. */
   readonly own?: {
     readonly backbone?: string;
+    readonly layer?: string;
+    readonly attention?: string;
     readonly feedForward?: string;
     readonly rotary?: string;
     readonly finalNorm?: string;
@@ -79,6 +81,8 @@ export interface DecoderHabits {
   readonly sandwich?: boolean;
   /** The embedding is scaled by a number that lives in an fp32 buffer (Gemma). */
   readonly scaledEmbedding?: boolean;
+  /** In place of the token table, after the layers: tables of codes (a talker's). */
+  readonly tables?: readonly (Module | undefined)[];
   /** Layers of several kinds, together covering all indices; default: one causal kind. */
   readonly variants?: readonly LayerVariant[];
   /** One pair of rotary tables for each. */
@@ -110,22 +114,29 @@ export function causalLm(
     own.backbone ?? `${classes}Model`,
     last,
     [
-      embedding("embed_tokens", vocab, sizes.embeddingWidth ?? width, {
-        component: "embeddings",
-        divided: true,
-        ...(habits.scaledEmbedding && {
-          buffers: [{ name: "embed_scale", shape: [], dtype: "fp32", persistent: false }],
-        }),
-      }),
+      ...(habits.tables ? [] : [tokenTable(sizes, habits)]),
       ...variants.map((variant) => stack(variant.indices, decoderLayer(sizes, habits, variant))),
       rmsNorm("norm", width, own.finalNorm ?? `${classes}RMSNorm`),
       rotary("rotary_emb", own.rotary ?? `${classes}RotaryEmbedding`, headDim, habits.rotaryKinds),
+      ...(habits.tables ?? []),
     ],
     { component: "text_model", op: { kind: "tower", side: "decoder", width } },
   );
   const head = languageHead(sizes, place, habits.logits);
   return { backbone, head, width, vocab };
 }
+
+const tokenTable = (
+  { vocab, width, embeddingWidth }: DecoderSizes,
+  habits: DecoderHabits,
+): Module =>
+  embedding("embed_tokens", vocab, embeddingWidth ?? width, {
+    component: "embeddings",
+    divided: true,
+    ...(habits.scaledEmbedding && {
+      buffers: [{ name: "embed_scale", shape: [], dtype: "fp32", persistent: false }],
+    }),
+  });
 
 /**
  * The head of a language model at `place`: a composite model whose own config says whether it is tied, or that computes
@@ -158,10 +169,10 @@ function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: Layer
     });
   const norm = (name: string, size = width) => rmsNorm(name, size, `${classes}RMSNorm`);
   return module(
-    `${classes}DecoderLayer`,
+    own.layer ?? `${classes}DecoderLayer`,
     "layers",
     [
-      attention(`${classes}Attention`, "self_attn", {
+      attention(own.attention ?? `${classes}Attention`, "self_attn", {
         width,
         heads,
         kvHeads,
