@@ -12,7 +12,7 @@ import { bufferBytes, named, pairs, type Truth as Tensors } from "./truth.ts";
 interface Truth extends Tensors {
   readonly id: string;
   readonly components: Readonly<Record<string, number>>;
-  /** The names are those of a hand-made composition: only shapes' totals can be compared. */
+  /** The names are those of a hand-made composition: only totals can be compared. */
   readonly names_differ?: boolean;
 }
 
@@ -37,7 +37,7 @@ describe.each(truths)("$id", (truth) => {
     expect(pairs(tied)).toEqual(pairs(truth.tied));
   });
 
-  it("has exactly the reference's buffers", () => {
+  it.skipIf(truth.names_differ)("has exactly the reference's buffers", () => {
     expect(bufferBytes(model.root)).toEqual({
       persistent: truth.persistent_buffer_bytes,
       computed: truth.nonpersistent_buffer_bytes,

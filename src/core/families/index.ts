@@ -3,6 +3,7 @@ import { gemma3 } from "./gemma3.ts";
 import { gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
+import { minicpmo } from "./minicpmo.ts";
 import { mistral } from "./mistral.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen25Omni, qwen25OmniThinker } from "./qwen2_5-omni.ts";
@@ -26,6 +27,7 @@ export const families: readonly Family[] = [
   qwen25OmniThinker,
   qwen3Omni,
   qwen3OmniThinker,
+  minicpmo,
   // images
   gemma3,
   // text

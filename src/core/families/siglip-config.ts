@@ -1,7 +1,7 @@
 import type { RawConfig } from "../config/raw.ts";
 import { within } from "../config/raw.ts";
 import { count, dimension, flag, integer, or, reader } from "../config/schema.ts";
-import { siglipVision } from "../towers/siglip.ts";
+import { patches, siglipVision } from "../towers/siglip.ts";
 import { evenHeads } from "../towers/whisper.ts";
 import type { Context } from "./family.ts";
 
@@ -17,8 +17,20 @@ const read = reader(() => ({
   vision_use_head: or(flag(), true),
 }));
 
-/** The SigLIP that a `vision_config` stands for, and what a projector after it needs to know. */
-export function siglipFromConfig(raw: RawConfig, context: Context, name: string) {
+/**
+ * The SigLIP that a `vision_config` stands for, and what a projector after it needs to know.
+ * @param options.dropped last layers that the model leaves out.
+ */
+export function siglipFromConfig(
+  raw: RawConfig,
+  context: Context,
+  name: string,
+  options: {
+    readonly anySize?: boolean;
+    readonly withHead?: boolean;
+    readonly dropped?: number;
+  } = {},
+) {
   const config = read(raw, context);
   evenHeads(
     config.hidden_size,
@@ -28,16 +40,18 @@ export function siglipFromConfig(raw: RawConfig, context: Context, name: string)
   );
   return {
     width: config.hidden_size,
+    tokens: patches(config.image_size, config.patch_size),
     tower: siglipVision({
       name,
       width: config.hidden_size,
       inner: config.intermediate_size,
-      layers: config.num_hidden_layers,
+      layers: config.num_hidden_layers - (options.dropped ?? 0),
       heads: config.num_attention_heads,
       channels: config.num_channels,
       imageSize: config.image_size,
       patch: config.patch_size,
-      withHead: config.vision_use_head,
+      withHead: options.withHead ?? config.vision_use_head,
+      ...(options.anySize && { anySize: true }),
     }),
   };
 }

@@ -32,6 +32,8 @@ interface SiglipOptions extends VisionTransformerSizes {
   readonly component?: Component;
   /** Attention pooling after the last layer, which most language models do without (`vision_use_head`). */
   readonly withHead: boolean;
+  /** Where images keep their own size, positions are looked up anew for each (NaViT) and no numbers are kept. */
+  readonly anySize?: boolean;
 }
 
 /**
@@ -54,11 +56,13 @@ export function siglipVision(options: SiglipOptions): Module {
           conv("patch_embedding", channels, width, [patch, patch]),
           embedding("position_embedding", positions, width),
         ],
-        {
-          buffers: [
-            { name: "position_ids", shape: [1, positions], dtype: "int64", persistent: false },
-          ],
-        },
+        options.anySize
+          ? {}
+          : {
+              buffers: [
+                { name: "position_ids", shape: [1, positions], dtype: "int64", persistent: false },
+              ],
+            },
       ),
       module(`${classes}Encoder`, "encoder", [
         stack(upTo(layers), visionLayer(classes, { width, inner, heads })),
