@@ -5,6 +5,7 @@ import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
 import { minicpmo } from "./minicpmo.ts";
 import { mistral } from "./mistral.ts";
+import { qwen2Vl, qwen3Vl, qwen3VlMoe, qwen25Vl } from "./qwen-vl.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen25Omni, qwen25OmniThinker } from "./qwen2_5-omni.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
@@ -30,6 +31,10 @@ export const families: readonly Family[] = [
   minicpmo,
   // images
   gemma3,
+  qwen2Vl,
+  qwen25Vl,
+  qwen3Vl,
+  qwen3VlMoe,
   // text
   llama,
   qwen2,
