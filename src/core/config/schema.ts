@@ -25,6 +25,9 @@ export const decimal = () => z.number("a finite number");
 export const flag = () => z.boolean("true or false");
 export const text = () => z.string("a string");
 export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, "a list");
+/** `14` or `[14, 14]`. */
+export const oneOrMany = <T extends z.ZodMiniType>(item: T) =>
+  z.union([item, z.array(item)], "a whole number or a list of them");
 export const anything = () => z.unknown();
 
 /** The default that the reference implementation's config class has. */

@@ -10,6 +10,7 @@ import {
   text,
 } from "../config/schema.ts";
 import { causalLm, slidingVariants } from "../towers/causal-lm.ts";
+import { those } from "../tree/indices.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
 
@@ -55,7 +56,13 @@ export const gemma3Text = decoderOnly({
           normedHeads: true,
           sandwich: true,
           scaledEmbedding: true,
-          rotaryKinds: ["full_attention", "sliding_attention"],
+          // One pair of tables for each kind of layer that there is.
+          rotaryKinds: [
+            ...(those(sizes.layers, (index) => !slides(index)).length > 0
+              ? ["full_attention"]
+              : []),
+            ...(those(sizes.layers, slides).length > 0 ? ["sliding_attention"] : []),
+          ],
           variants: slidingVariants(sizes.layers, config.sliding_window, slides),
         },
         place,

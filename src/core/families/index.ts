@@ -2,9 +2,13 @@ import type { Family } from "./family.ts";
 import { gemma3 } from "./gemma3.ts";
 import { gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
+import { internVl } from "./internvl.ts";
 import { llama } from "./llama.ts";
+import { llava, llavaNext } from "./llava.ts";
 import { minicpmo } from "./minicpmo.ts";
 import { mistral } from "./mistral.ts";
+import { mistral3 } from "./mistral3.ts";
+import { paliGemma } from "./paligemma.ts";
 import { qwen2Vl, qwen3Vl, qwen3VlMoe, qwen25Vl } from "./qwen-vl.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen25Omni, qwen25OmniThinker } from "./qwen2_5-omni.ts";
@@ -35,6 +39,11 @@ export const families: readonly Family[] = [
   qwen25Vl,
   qwen3Vl,
   qwen3VlMoe,
+  llava,
+  llavaNext,
+  mistral3,
+  internVl,
+  paliGemma,
   // text
   llama,
   qwen2,

@@ -77,26 +77,33 @@ export function siglipVision(options: SiglipOptions): Module {
 /** How many patches an image of `side` × `side` pixels has. */
 export const patches = (side: number, patch: number): number => Math.floor(side / patch) ** 2;
 
-/** A layer of SigLIP or CLIP: norm, attention, norm, feed-forward; all with biases. */
+/**
+ * A layer of SigLIP or CLIP: norm, attention, norm, feed-forward; all with biases.
+ * @param normsLast CLIP registers each norm after the block that it stands before.
+ */
 export function visionLayer(
   classes: string,
   { width, inner, heads }: Pick<VisionTransformerSizes, "width" | "inner" | "heads">,
+  normsLast = false,
 ): Module {
+  const norm = (name: string, block: Module) =>
+    normsLast ? [block, layerNorm(name, width)] : [layerNorm(name, width), block];
   return module(
     `${classes}EncoderLayer`,
     "layers",
     [
-      layerNorm("layer_norm1", width),
-      attention(`${classes}Attention`, "self_attn", {
-        width,
-        heads,
-        names: PROJECTIONS,
-        span: { kind: "full" },
-        scores: "fp32-softmax",
-        cached: false,
-      }),
-      layerNorm("layer_norm2", width),
-      feedForward(`${classes}MLP`, "mlp", width, inner),
+      ...norm(
+        "layer_norm1",
+        attention(`${classes}Attention`, "self_attn", {
+          width,
+          heads,
+          names: PROJECTIONS,
+          span: { kind: "full" },
+          scores: "fp32-softmax",
+          cached: false,
+        }),
+      ),
+      ...norm("layer_norm2", feedForward(`${classes}MLP`, "mlp", width, inner)),
     ],
     { op: { kind: "layer", width, blocks: [{ run: "self_attn" }, { run: "mlp" }] } },
   );
