@@ -4,6 +4,7 @@ import { gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
 import { internVl } from "./internvl.ts";
 import { llama } from "./llama.ts";
+import { llama4, llama4Text } from "./llama4.ts";
 import { llava, llavaNext } from "./llava.ts";
 import { minicpmo } from "./minicpmo.ts";
 import { mistral } from "./mistral.ts";
@@ -39,6 +40,7 @@ export const families: readonly Family[] = [
   qwen25Vl,
   qwen3Vl,
   qwen3VlMoe,
+  llama4,
   llava,
   llavaNext,
   mistral3,
@@ -46,6 +48,7 @@ export const families: readonly Family[] = [
   paliGemma,
   // text
   llama,
+  llama4Text,
   qwen2,
   qwen3,
   qwen3Moe,
