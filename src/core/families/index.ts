@@ -9,6 +9,7 @@ import { llava, llavaNext } from "./llava.ts";
 import { minicpmo } from "./minicpmo.ts";
 import { mistral } from "./mistral.ts";
 import { mistral3 } from "./mistral3.ts";
+import { mllama } from "./mllama.ts";
 import { paliGemma } from "./paligemma.ts";
 import { qwen2Vl, qwen3Vl, qwen3VlMoe, qwen25Vl } from "./qwen-vl.ts";
 import { qwen2 } from "./qwen2.ts";
@@ -41,6 +42,7 @@ export const families: readonly Family[] = [
   qwen3Vl,
   qwen3VlMoe,
   llama4,
+  mllama,
   llava,
   llavaNext,
   mistral3,

@@ -113,7 +113,7 @@ const second =
         patchBias: false,
         window: {
           patches: Math.max(1, (windowTokens * merge) ** 2),
-          full: config.fullatt_block_indexes,
+          full: new Set(config.fullatt_block_indexes),
         },
         merger: { norm: "ln_q", matrices: SEQUENCE },
       },

@@ -78,10 +78,9 @@ function qwen3Text(recipe: Recipe) {
         perToken: config.num_experts_per_tok,
         shared: recipe.shared ? sharedWidth(raw, context) : undefined,
       });
+    const denseLayers = new Set(config.mlp_only_layers);
     const sparse = (index: number) =>
-      number > 0 &&
-      !config.mlp_only_layers.includes(index) &&
-      (index + 1) % config.decoder_sparse_step === 0;
+      number > 0 && !denseLayers.has(index) && (index + 1) % config.decoder_sparse_step === 0;
     const variants: readonly LayerVariant[] = recipe.shared
       ? [{ indices: all, feedForward: block(), ...span }]
       : number === 0

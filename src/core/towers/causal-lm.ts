@@ -46,6 +46,8 @@ export interface LayerVariant {
   readonly span?: Span;
   /** In place of the gated feed-forward of the model's inner width; its name is `mlp` unless it says otherwise. */
   readonly feedForward?: Module;
+  /** A layer of another make, in place of all that the model's sizes and habits say. */
+  readonly layer?: Module;
 }
 
 /** Two variants: layers for which `slides` holds see the last `window` tokens, the others everything. */
@@ -115,7 +117,9 @@ export function causalLm(
     last,
     [
       ...(habits.tables ? [] : [tokenTable(sizes, habits)]),
-      ...variants.map((variant) => stack(variant.indices, decoderLayer(sizes, habits, variant))),
+      ...variants.map((variant) =>
+        stack(variant.indices, variant.layer ?? decoderLayer(sizes, habits, variant)),
+      ),
       rmsNorm("norm", width, own.finalNorm ?? `${classes}RMSNorm`),
       rotary("rotary_emb", own.rotary ?? `${classes}RotaryEmbedding`, headDim, habits.rotaryKinds),
       ...(habits.tables ?? []),

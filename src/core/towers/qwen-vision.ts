@@ -44,7 +44,7 @@ export interface QwenVisionHabits {
   /** Entries of a learned table of positions besides the rotary ones. */
   readonly positions?: number;
   /** Patches that see each other in windowed layers, and the layers that see everything. */
-  readonly window?: { readonly patches: number; readonly full: readonly number[] };
+  readonly window?: { readonly patches: number; readonly full: ReadonlySet<number> };
   /** Names in the merger: the norm, and its two matrices as siblings or as a sequence. */
   readonly merger: { readonly norm: string; readonly matrices: readonly [string, string] };
   /** Mergers of inner layers' outputs, which are added to the language model's first layers (Qwen3-VL). */
@@ -86,11 +86,11 @@ export function qwenVision(name: string, sizes: QwenVisionSizes, habits: QwenVis
       ...(window
         ? [
             stack(
-              those(layers, (index) => window.full.includes(index)),
+              those(layers, (index) => window.full.has(index)),
               block(sizes, habits, full),
             ),
             stack(
-              those(layers, (index) => !window.full.includes(index)),
+              those(layers, (index) => !window.full.has(index)),
               block(sizes, habits, { kind: "chunk", size: window.patches, causal: false }),
             ),
           ]
