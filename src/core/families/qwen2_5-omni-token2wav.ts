@@ -3,6 +3,7 @@ import { anything, count, dimension, integer, list, or, reader } from "../config
 import { InputError } from "../errors.ts";
 import { bigVgan, speechDit } from "../towers/qwen-token2wav.ts";
 import { keptIn, type Module, module, part } from "../tree/module.ts";
+import { grouped } from "../units.ts";
 import { type Context, sectionOf } from "./family.ts";
 
 /** Qwen2_5OmniDiTConfig (transformers 5.18). */
@@ -34,6 +35,9 @@ const readVocoder = reader(() => ({
   upsample_kernel_sizes: or(list(integer(1, 4096)), [11, 7, 4, 4, 4, 4]),
 }));
 
+/** The published vocoder has 18 residual blocks. */
+const MAX_BLOCKS = 10_000;
+
 /** Speech codes to a waveform, in fp32 whatever the rest of the model is loaded in (`token2wav.float()`). */
 export function token2wav(raw: RawConfig, context: Context): Module {
   const [ditRaw, ditContext] = sectionOf(raw, "dit_config", context);
@@ -46,6 +50,14 @@ export function token2wav(raw: RawConfig, context: Context): Module {
     throw new InputError(
       "inconsistent",
       `${field} has ${kernels.length} entries and enc_channels ${channels.length}, but both must have as many, at least 2: correct one of them in the config.`,
+      field,
+    );
+  }
+  if (vocoder.upsample_rates.length * vocoder.resblock_kernel_sizes.length > MAX_BLOCKS) {
+    const field = within(vocoderContext.path, "resblock_kernel_sizes");
+    throw new InputError(
+      "out-of-range",
+      `${field} and upsample_rates have ${vocoder.resblock_kernel_sizes.length} and ${vocoder.upsample_rates.length} entries, which make more than ${grouped(MAX_BLOCKS)} residual blocks: correct one of them in the config.`,
       field,
     );
   }

@@ -1,6 +1,6 @@
 import type { AudioGeometry } from "../audio/geometry.ts";
 import { HOP, SAMPLE_RATE } from "../audio/whisper-geometry.ts";
-import type { RawConfig } from "../config/raw.ts";
+import { type RawConfig, within } from "../config/raw.ts";
 import { count, dimension, flag, integer, or, positions, reader } from "../config/schema.ts";
 import { contextUpTo } from "../model.ts";
 import { languageHead } from "../towers/causal-lm.ts";
@@ -47,7 +47,12 @@ function thinker(raw: RawConfig, context: Context, path: string): Described {
   const [visionRaw, visionContext] = sectionOf(raw, "vision_config", context);
   const [textRaw, textContext] = sectionOf(raw, "text_config", context);
   const audio = readAudio(audioRaw, audioContext);
-  evenHeads(audio.d_model, audio.encoder_attention_heads, "d_model", "encoder_attention_heads");
+  evenHeads(
+    audio.d_model,
+    audio.encoder_attention_heads,
+    within(audioContext.path, "d_model"),
+    within(audioContext.path, "encoder_attention_heads"),
+  );
   const place = { backbone: joined(path, "model"), head: joined(path, "lm_head") };
   const text = qwen3OmniText(textRaw, textContext, place);
   const block = 2 * audio.n_window;
