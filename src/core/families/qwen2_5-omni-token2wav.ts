@@ -35,7 +35,8 @@ const readVocoder = reader(() => ({
   upsample_kernel_sizes: or(list(integer(1, 4096)), [11, 7, 4, 4, 4, 4]),
 }));
 
-/** The published vocoder has 18 residual blocks. */
+/** The published speaker encoder has 5 stages, the vocoder 18 residual blocks. */
+const MAX_STAGES = 1000;
 const MAX_BLOCKS = 10_000;
 
 /** Speech codes to a waveform, in fp32 whatever the rest of the model is loaded in (`token2wav.float()`). */
@@ -45,11 +46,11 @@ export function token2wav(raw: RawConfig, context: Context): Module {
   const dit = readDit(ditRaw, ditContext);
   const vocoder = readVocoder(vocoderRaw, vocoderContext);
   const { enc_channels: channels, enc_kernel_sizes: kernels } = dit;
-  if (channels.length < 2 || channels.length !== kernels.length) {
+  if (channels.length < 2 || channels.length > MAX_STAGES || channels.length !== kernels.length) {
     const field = within(ditContext.path, "enc_kernel_sizes");
     throw new InputError(
       "inconsistent",
-      `${field} has ${kernels.length} entries and enc_channels ${channels.length}, but both must have as many, at least 2: correct one of them in the config.`,
+      `${field} has ${kernels.length} entries and enc_channels ${channels.length}, but both must have as many, from 2 to ${grouped(MAX_STAGES)}: correct one of them in the config.`,
       field,
     );
   }
