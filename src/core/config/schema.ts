@@ -25,9 +25,11 @@ export const decimal = () => z.number("a finite number");
 export const flag = () => z.boolean("true or false");
 export const text = () => z.string("a string");
 export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, "a list");
-/** One, or a list of them. */
-export const oneOrMany = <T extends z.ZodMiniType>(item: T, requirement: string) =>
-  z.union([item, z.array(item)], requirement);
+/** One, or a list of them: `14` or `[14, 14]`. */
+export const oneOrMany = <T extends z.ZodMiniType>(
+  item: T,
+  requirement = "a whole number or a list of them",
+) => z.union([item, z.array(item)], requirement);
 export const anything = () => z.unknown();
 /** A field that may hold either of two things, such as one width for all layers or a list with one for each. */
 export const either = <A extends z.ZodMiniType, B extends z.ZodMiniType>(

@@ -11,7 +11,8 @@ import { dia } from "./dia.ts";
 import { encodec } from "./encodec.ts";
 import type { Family } from "./family.ts";
 import { funAsrNano } from "./fun-asr-nano.ts";
-import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { gemma3 } from "./gemma3.ts";
+import { gemma3Text } from "./gemma3-text.ts";
 import { gemma3n } from "./gemma3n.ts";
 import { gemma3nText } from "./gemma3n-text.ts";
 import { gemma4 } from "./gemma4.ts";
@@ -21,24 +22,36 @@ import { granite } from "./granite.ts";
 import { graniteSpeech } from "./granite-speech.ts";
 import { speechT5HifiGan } from "./hifigan.ts";
 import { hubert } from "./hubert.ts";
+import { internVl } from "./internvl.ts";
 import { kimiAudio } from "./kimi-audio.ts";
 import { kyutaiSpeechToText } from "./kyutai-speech-to-text.ts";
 import { llama } from "./llama.ts";
+import { llama4, llama4Text } from "./llama4.ts";
+import { llava, llavaNext } from "./llava.ts";
 import { midashengLm } from "./midashenglm.ts";
 import { mimi } from "./mimi.ts";
+import { minicpmo } from "./minicpmo.ts";
 import { mistral } from "./mistral.ts";
+import { mistral3 } from "./mistral3.ts";
+import { mllama } from "./mllama.ts";
 import { moonshine } from "./moonshine.ts";
 import { moonshineStreaming } from "./moonshine-streaming.ts";
 import { moshi } from "./moshi.ts";
 import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
 import { musicgen, musicgenMelody } from "./musicgen.ts";
+import { paliGemma } from "./paligemma.ts";
 import { parakeet } from "./parakeet.ts";
 import { phi4Multimodal } from "./phi4-multimodal.ts";
+import { qwen2Vl, qwen3Vl, qwen3VlMoe, qwen25Vl } from "./qwen-vl.ts";
 import { qwen2 } from "./qwen2.ts";
+import { qwen25Omni, qwen25OmniThinker } from "./qwen2_5-omni.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
+import { qwen2VlText, qwen25OmniText, qwen25VlText } from "./qwen2-text.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Asr } from "./qwen3-asr.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { qwen3Omni, qwen3OmniThinker } from "./qwen3-omni-moe.ts";
+import { qwen3OmniText, qwen3VlMoeText, qwen3VlText } from "./qwen3-text.ts";
 import { seamless } from "./seamless.ts";
 import { sew, sewD } from "./sew.ts";
 import { speechToText } from "./speech-to-text.ts";
@@ -115,8 +128,28 @@ export const families: readonly Family[] = [
   csm,
   dia,
   vits,
+  // speech, images and text
+  qwen25Omni,
+  qwen25OmniThinker,
+  qwen3Omni,
+  qwen3OmniThinker,
+  minicpmo,
+  // images
+  gemma3,
+  qwen2Vl,
+  qwen25Vl,
+  qwen3Vl,
+  qwen3VlMoe,
+  llama4,
+  mllama,
+  llava,
+  llavaNext,
+  mistral3,
+  internVl,
+  paliGemma,
   // text
   llama,
+  llama4Text,
   qwen2,
   qwen3,
   qwen3Moe,
@@ -135,5 +168,11 @@ export const languages: ReadonlyMap<string, NonNullable<Family["language"]>> = n
   ...families.flatMap((family) =>
     family.language ? family.modelTypes.map((type) => [type, family.language] as const) : [],
   ),
-  ["gemma3", gemma3AsLanguage] as const,
+  // Text halves of models with towers: no family of their own, but other models build on them.
+  ["qwen2_vl_text", qwen2VlText] as const,
+  ["qwen2_5_vl_text", qwen25VlText] as const,
+  ["qwen2_5_omni_text", qwen25OmniText] as const,
+  ["qwen3_vl_text", qwen3VlText] as const,
+  ["qwen3_vl_moe_text", qwen3VlMoeText] as const,
+  ["qwen3_omni_moe_text", qwen3OmniText] as const,
 ]) as ReadonlyMap<string, NonNullable<Family["language"]>>;

@@ -12,6 +12,8 @@ export interface ExpertsOptions {
   /** Class and name of the module that holds the three-dimensional weights. */
   readonly class: string;
   readonly name?: string;
+  /** Weights as [experts, inputs, outputs] (Llama 4). */
+  readonly transposed?: boolean;
 }
 
 /**
@@ -20,10 +22,15 @@ export interface ExpertsOptions {
  */
 export function fusedExperts(options: ExpertsOptions): Module {
   const { width, inner, experts } = options;
-  const tensors: Tensor[] = [
-    { name: "gate_up_proj", shape: [experts, 2 * inner, width], cut: { dim: 1, units: inner } },
-    { name: "down_proj", shape: [experts, width, inner], cut: { dim: 2, units: inner } },
-  ];
+  const tensors: Tensor[] = options.transposed
+    ? [
+        { name: "gate_up_proj", shape: [experts, width, 2 * inner], cut: { dim: 2, units: inner } },
+        { name: "down_proj", shape: [experts, inner, width], cut: { dim: 1, units: inner } },
+      ]
+    : [
+        { name: "gate_up_proj", shape: [experts, 2 * inner, width], cut: { dim: 1, units: inner } },
+        { name: "down_proj", shape: [experts, width, inner], cut: { dim: 2, units: inner } },
+      ];
   return module(options.class, options.name ?? "experts", [], { tensors });
 }
 
