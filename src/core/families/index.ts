@@ -2,6 +2,7 @@ import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
+import { falconMamba, mamba, mamba2 } from "./mamba.ts";
 import { mistral } from "./mistral.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
@@ -24,6 +25,10 @@ export const families: readonly Family[] = [
   mistral,
   gemma3Text,
   granite,
+  // state-space and hybrid
+  mamba,
+  mamba2,
+  falconMamba,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

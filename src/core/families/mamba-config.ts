@@ -1,0 +1,69 @@
+import { within } from "../config/raw.ts";
+import { InputError } from "../errors.ts";
+import type { Context } from "./family.ts";
+
+/** Mamba 2's heads must fill its inner width; the reference implementation refuses a config where they do not. */
+export function headsFill(
+  inner: number,
+  heads: number,
+  headDim: number,
+  [headsField, dimField]: readonly [heads: string, headDim: string],
+  context: Context,
+): void {
+  if (heads * headDim === inner) return;
+  const field = within(context.path, headsField);
+  throw new InputError(
+    "inconsistent",
+    `${field} is ${heads}, which times ${dimField} ${headDim} is not the inner width ${inner}: correct one of them in the config.`,
+    field,
+  );
+}
+
+/** The width of a head where a config leaves it to be derived. */
+export function derivedHeadDim(
+  stated: number | "auto",
+  inner: number,
+  heads: number,
+  fields: readonly [heads: string, headDim: string],
+  context: Context,
+): number {
+  const headDim = stated === "auto" ? Math.floor(inner / heads) : stated;
+  headsFill(inner, heads, headDim, fields, context);
+  return headDim;
+}
+
+const RENAMED: Readonly<Record<string, string>> = {
+  mamba: "linear_attention",
+  attention: "full_attention",
+};
+
+/** Kinds of layers under the names that transformers 5.18 gives them; older configs say "mamba" and "attention". */
+export const layerKinds = (stated: readonly string[]): readonly string[] =>
+  stated.map((kind) => RENAMED[kind] ?? kind);
+
+/** @throws InputError unless there is a known kind for each layer. */
+export function checkedKinds(
+  kinds: readonly string[],
+  layers: number,
+  known: readonly string[],
+  field: string,
+  context: Context,
+): readonly string[] {
+  const path = within(context.path, field);
+  if (kinds.length < layers) {
+    throw new InputError(
+      "inconsistent",
+      `${path} names ${kinds.length} layers, but num_hidden_layers is ${layers}: correct one of them in the config.`,
+      path,
+    );
+  }
+  const strange = kinds.find((kind) => !known.includes(kind));
+  if (strange !== undefined) {
+    throw new InputError(
+      "out-of-range",
+      `${path} holds ${JSON.stringify(strange)}, but must hold only ${known.join(", ")}: correct it in the config.`,
+      path,
+    );
+  }
+  return kinds.slice(0, layers);
+}

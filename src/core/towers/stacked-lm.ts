@@ -1,0 +1,49 @@
+import { embedding } from "../layers/embedding.ts";
+import { linear } from "../layers/linear.ts";
+import { rmsNorm } from "../layers/norm.ts";
+import { type Module, module } from "../tree/module.ts";
+import type { LanguageModel, Place } from "./causal-lm.ts";
+
+interface StackedLm {
+  /** Prefix of the class names: "Jamba". */
+  readonly classes: string;
+  readonly vocab: number;
+  readonly width: number;
+  readonly tied: boolean;
+  /** Stacks of layers; those of several kinds together cover all indices. */
+  readonly layers: readonly (Module | undefined)[];
+  /** Name of the token table; `embed_tokens` unless stated. */
+  readonly table?: string;
+  /** Name of the last norm. */
+  readonly norm: string;
+  /** What the backbone holds besides, after the norm: rotary tables. */
+  readonly after?: readonly (Module | undefined)[];
+}
+
+/** A language model whose layers are of any kind: token table, layers, an RMS norm, and a head without bias. */
+export function stackedLm(parts: StackedLm, place: Place): LanguageModel {
+  const { classes, vocab, width, tied, table = "embed_tokens" } = parts;
+  const backbone = module(
+    `${classes}Model`,
+    lastOf(place.backbone),
+    [
+      embedding(table, vocab, width, { component: "embeddings", divided: true }),
+      ...parts.layers,
+      rmsNorm(parts.norm, width, `${classes}RMSNorm`),
+      ...(parts.after ?? []),
+    ],
+    { component: "text_model", op: { kind: "tower", side: "decoder", width } },
+  );
+  const head: Module = {
+    ...linear(lastOf(place.head), width, vocab, {
+      bias: false,
+      component: tied ? "embeddings" : "lm_head",
+      divide: { by: "columns" },
+      ...(tied && { tiedTo: `${place.backbone}.${table}.weight` }),
+    }),
+    op: { kind: "head", vocab, positions: "last" },
+  };
+  return { backbone, head, width, vocab };
+}
+
+const lastOf = (path: string): string => path.split(".").at(-1) ?? path;
