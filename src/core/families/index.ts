@@ -1,6 +1,7 @@
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
+import { jamba } from "./jamba.ts";
 import { llama } from "./llama.ts";
 import { falconMamba, mamba, mamba2 } from "./mamba.ts";
 import { mistral } from "./mistral.ts";
@@ -10,6 +11,7 @@ import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { ultravox } from "./ultravox.ts";
 import { whisper } from "./whisper.ts";
+import { zamba2 } from "./zamba2.ts";
 
 /** Every architecture that can be described. */
 export const families: readonly Family[] = [
@@ -29,6 +31,8 @@ export const families: readonly Family[] = [
   mamba,
   mamba2,
   falconMamba,
+  jamba,
+  zamba2,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

@@ -41,7 +41,7 @@ const RENAMED: Readonly<Record<string, string>> = {
 export const layerKinds = (stated: readonly string[]): readonly string[] =>
   stated.map((kind) => RENAMED[kind] ?? kind);
 
-/** @throws InputError unless there is a known kind for each layer. */
+/** @throws InputError unless there is a known kind for every layer. */
 export function checkedKinds(
   kinds: readonly string[],
   layers: number,
@@ -50,7 +50,7 @@ export function checkedKinds(
   context: Context,
 ): readonly string[] {
   const path = within(context.path, field);
-  if (kinds.length < layers) {
+  if (kinds.length !== layers) {
     throw new InputError(
       "inconsistent",
       `${path} names ${kinds.length} layers, but num_hidden_layers is ${layers}: correct one of them in the config.`,
@@ -58,12 +58,26 @@ export function checkedKinds(
     );
   }
   const strange = kinds.find((kind) => !known.includes(kind));
-  if (strange !== undefined) {
-    throw new InputError(
-      "out-of-range",
-      `${path} holds ${JSON.stringify(strange)}, but must hold only ${known.join(", ")}: correct it in the config.`,
-      path,
-    );
-  }
-  return kinds.slice(0, layers);
+  if (strange === undefined) return kinds;
+  throw new InputError(
+    "out-of-range",
+    `${path} holds ${JSON.stringify(strange)}, but must hold only ${known.join(", ")}: correct it in the config.`,
+    path,
+  );
+}
+
+/** @throws InputError where the offset of every `period`-th layer lies outside the period. */
+export function checkedOffset(
+  offset: number,
+  period: number,
+  [offsetField, periodField]: readonly [offset: string, period: string],
+  context: Context,
+): void {
+  if (offset < period) return;
+  const path = within(context.path, offsetField);
+  throw new InputError(
+    "inconsistent",
+    `${path} is ${offset}, but must be smaller than ${periodField} ${period}: correct one of them in the config.`,
+    path,
+  );
 }

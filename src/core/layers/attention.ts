@@ -26,6 +26,8 @@ export interface AttentionOptions {
   readonly cached: boolean;
   /** Width of the sequence that answers, for cross-attention to a tower of another width. */
   readonly sourceWidth?: number;
+  /** Width of the result, where it is not that of the sequence that asks. */
+  readonly outputs?: number;
 }
 
 /**
@@ -43,7 +45,7 @@ export function attention(className: string, name: string, options: AttentionOpt
     if (which === "q")
       return linear(own, width, heads * headDim, { bias, divide: { by: "columns", units: heads } });
     if (which === "o")
-      return linear(own, heads * headDim, width, { bias, divide: { by: "rows", units: heads } });
+      return linear(own, heads * headDim, options.outputs ?? width, { bias, divide: { by: "rows", units: heads } });
     return linear(own, source, kvHeads * headDim, {
       bias,
       divide: { by: "columns", units: kvHeads },
