@@ -10,7 +10,7 @@ interface Recipe extends Pick<Family, "name" | "modelTypes" | "purpose"> {
   /** "decoder-only" unless stated: state-space models and hybrids of them. */
   readonly type?: ModelType;
   /** Where backbone and head are when the model stands alone: `model` and `lm_head` unless stated. */
-  readonly alone?: Place;
+  readonly place?: Place;
   build(
     raw: RawConfig,
     context: Context,
@@ -31,7 +31,7 @@ export function decoderOnly(recipe: Recipe): Family & Required<Pick<Family, "lan
     purpose: recipe.purpose,
     language,
     describe(raw, context) {
-      const { backbone, head, maxPositions } = language(raw, context, recipe.alone ?? STANDALONE);
+      const { backbone, head, maxPositions } = language(raw, context, recipe.place ?? STANDALONE);
       return {
         type: recipe.type ?? "decoder-only",
         root: module(context.architecture, "", [backbone, head]),

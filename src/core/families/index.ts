@@ -1,10 +1,15 @@
+import { bamba } from "./bamba.ts";
+import { falconH1 } from "./falcon-h1.ts";
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
+import { graniteHybrid } from "./granite-hybrid.ts";
 import { jamba } from "./jamba.ts";
+import { lfm2 } from "./lfm2.ts";
 import { llama } from "./llama.ts";
 import { falconMamba, mamba, mamba2 } from "./mamba.ts";
 import { mistral } from "./mistral.ts";
+import { nemotronH } from "./nemotron-h.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
@@ -33,6 +38,11 @@ export const families: readonly Family[] = [
   falconMamba,
   jamba,
   zamba2,
+  nemotronH,
+  lfm2,
+  graniteHybrid,
+  falconH1,
+  bamba,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

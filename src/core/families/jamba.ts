@@ -1,12 +1,10 @@
 import { count, dimension, flag, integer, or, orAuto, reader } from "../config/schema.ts";
-import { attention } from "../layers/attention.ts";
 import { mixtureOfExperts } from "../layers/experts.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
 import { mambaMixer } from "../layers/mamba.ts";
 import { rmsNorm } from "../layers/norm.ts";
-import { PROJECTIONS } from "../towers/causal-lm.ts";
-import { stackedLm } from "../towers/stacked-lm.ts";
+import { causalAttention, stackedLm } from "../towers/stacked-lm.ts";
 import { those } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
@@ -53,7 +51,7 @@ export const jamba = decoderOnly({
   build(raw, context, place) {
     const config = read(raw, context);
     const sizes = decoderSizes(config, context);
-    const { width, heads, kvHeads, headDim, inner, layers } = sizes;
+    const { width, inner, layers } = sizes;
     for (const part of ["attn", "expert"] as const) {
       const fields = [`${part}_layer_offset`, `${part}_layer_period`] as const;
       checkedOffset(config[fields[0]], config[fields[1]], fields, context);
@@ -61,21 +59,12 @@ export const jamba = decoderOnly({
     const norm = (name: string, size = width) => rmsNorm(name, size, "JambaRMSNorm");
     const rank = config.mamba_dt_rank === "auto" ? Math.ceil(width / 16) : config.mamba_dt_rank;
     const state = config.mamba_d_state;
-    const attends = (index: number) => index % config.attn_layer_period === config.attn_layer_offset;
+    const attends = (index: number) =>
+      index % config.attn_layer_period === config.attn_layer_offset;
     const routes = (index: number) =>
       config.num_experts > 1 && index % config.expert_layer_period === config.expert_layer_offset;
 
-    const attend = attention("JambaAttention", "self_attn", {
-      width,
-      heads,
-      kvHeads,
-      headDim,
-      names: PROJECTIONS,
-      bias: false,
-      span: { kind: "causal" },
-      scores: "fp32-softmax",
-      cached: true,
-    });
+    const attend = causalAttention("Jamba", sizes);
     const mix = mambaMixer("JambaMambaMixer", "mamba", {
       width,
       inner: config.mamba_expand * width,

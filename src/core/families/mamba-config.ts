@@ -1,6 +1,52 @@
 import { within } from "../config/raw.ts";
+import { dimension, flag, or, orAuto } from "../config/schema.ts";
 import { InputError } from "../errors.ts";
+import type { Mamba2Sizes } from "../layers/mamba.ts";
 import type { Context } from "./family.ts";
+
+/** Mamba 2's fields as Bamba and its descendants name them, with their defaults. */
+export const bambaFields = () => ({
+  mamba_n_heads: or(dimension(), 128),
+  mamba_d_head: or(orAuto(dimension()), "auto"),
+  mamba_n_groups: or(dimension(), 1),
+  mamba_d_state: or(dimension(), 256),
+  mamba_d_conv: or(dimension(), 4),
+  mamba_expand: or(dimension(), 2),
+  mamba_conv_bias: or(flag(), true),
+  mamba_proj_bias: or(flag(), false),
+});
+
+interface BambaConfig {
+  readonly mamba_n_heads: number;
+  readonly mamba_d_head: number | "auto";
+  readonly mamba_n_groups: number;
+  readonly mamba_d_state: number;
+  readonly mamba_d_conv: number;
+  readonly mamba_conv_bias: boolean;
+  readonly mamba_proj_bias: boolean;
+}
+
+/** The sizes that such a config states for a mixer of the inner width `inner`. */
+export function bambaSizes(
+  config: BambaConfig,
+  width: number,
+  inner: number,
+  context: Context,
+): Omit<Mamba2Sizes, "norm"> {
+  const heads = config.mamba_n_heads;
+  const fields = ["mamba_n_heads", "mamba_d_head"] as const;
+  return {
+    width,
+    inner,
+    heads,
+    headDim: derivedHeadDim(config.mamba_d_head, inner, heads, fields, context),
+    groups: config.mamba_n_groups,
+    state: config.mamba_d_state,
+    kernel: config.mamba_d_conv,
+    bias: config.mamba_proj_bias,
+    convBias: config.mamba_conv_bias,
+  };
+}
 
 /** Mamba 2's heads must fill its inner width; the reference implementation refuses a config where they do not. */
 export function headsFill(

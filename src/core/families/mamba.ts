@@ -89,7 +89,7 @@ const mambaFamily = (
     architectures: [`${classes}ForCausalLM`],
     purpose: "text generation",
     type: "state-space",
-    alone: ALONE,
+    place: ALONE,
     build(raw, context, place) {
       const config = readMamba(raw, context);
       const width = config.hidden_size;
@@ -135,7 +135,7 @@ export const mamba2 = decoderOnly({
   architectures: ["Mamba2ForCausalLM"],
   purpose: "text generation",
   type: "state-space",
-  alone: ALONE,
+  place: ALONE,
   build(raw, context, place) {
     const config = readMamba2(raw, context);
     const inner = config.expand * config.hidden_size;

@@ -45,7 +45,10 @@ export function attention(className: string, name: string, options: AttentionOpt
     if (which === "q")
       return linear(own, width, heads * headDim, { bias, divide: { by: "columns", units: heads } });
     if (which === "o")
-      return linear(own, heads * headDim, options.outputs ?? width, { bias, divide: { by: "rows", units: heads } });
+      return linear(own, heads * headDim, options.outputs ?? width, {
+        bias,
+        divide: { by: "rows", units: heads },
+      });
     return linear(own, source, kvHeads * headDim, {
       bias,
       divide: { by: "columns", units: kvHeads },

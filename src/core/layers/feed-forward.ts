@@ -32,9 +32,25 @@ export function feedForwardPair(
   width: number,
   inner: number,
   names: readonly [string, string] = ["fc1", "fc2"],
+  bias = true,
 ): Module[] {
   return [
-    linear(names[0], width, inner, { divide: { by: "columns" } }),
-    linear(names[1], inner, width, { divide: { by: "rows" } }),
+    linear(names[0], width, inner, { bias, divide: { by: "columns" } }),
+    linear(names[1], inner, width, { bias, divide: { by: "rows" } }),
   ];
 }
+
+/** `down(act(up(x)))` as a module of its own. */
+export const plainFeedForward = (
+  className: string,
+  name: string,
+  width: number,
+  inner: number,
+  options: { bias?: boolean; names?: readonly [string, string] } = {},
+): Module =>
+  module(
+    className,
+    name,
+    feedForwardPair(width, inner, options.names ?? ["up_proj", "down_proj"], options.bias ?? false),
+    { op: { kind: "feed-forward", width, inner, gated: false } },
+  );

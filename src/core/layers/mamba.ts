@@ -125,12 +125,10 @@ export function mamba2Mixer(className: string, name: string, sizes: Mamba2Sizes)
 }
 
 /** One filter per channel; channels are dealt out to ranks. */
-export function depthwise(
-  name: string,
-  channels: number,
-  kernel: number,
-  bias: boolean,
-): Module {
+export function depthwise(name: string, channels: number, kernel: number, bias: boolean): Module {
   const conv = conv1d(name, channels, channels, kernel, { groups: channels, bias });
-  return { ...conv, tensors: conv.tensors.map((tensor) => ({ ...tensor, cut: { dim: 0, units: channels } })) };
+  return {
+    ...conv,
+    tensors: conv.tensors.map((tensor) => ({ ...tensor, cut: { dim: 0, units: channels } })),
+  };
 }

@@ -1,8 +1,9 @@
+import { type AttentionOptions, attention } from "../layers/attention.ts";
 import { embedding } from "../layers/embedding.ts";
 import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
 import { type Module, module } from "../tree/module.ts";
-import type { LanguageModel, Place } from "./causal-lm.ts";
+import { type DecoderSizes, type LanguageModel, type Place, PROJECTIONS } from "./causal-lm.ts";
 
 interface StackedLm {
   /** Prefix of the class names: "Jamba". */
@@ -45,5 +46,24 @@ export function stackedLm(parts: StackedLm, place: Place): LanguageModel {
   };
   return { backbone, head, width, vocab };
 }
+
+/** Causal grouped-query attention under the names that nearly all such models use. */
+export const causalAttention = (
+  classes: string,
+  sizes: Pick<DecoderSizes, "width" | "heads" | "kvHeads" | "headDim">,
+  options: Partial<Pick<AttentionOptions, "bias" | "names" | "extra">> & { name?: string } = {},
+): Module =>
+  attention(`${classes}Attention`, options.name ?? "self_attn", {
+    width: sizes.width,
+    heads: sizes.heads,
+    kvHeads: sizes.kvHeads,
+    headDim: sizes.headDim,
+    names: options.names ?? PROJECTIONS,
+    bias: options.bias ?? false,
+    ...(options.extra && { extra: options.extra }),
+    span: { kind: "causal" },
+    scores: "fp32-softmax",
+    cached: true,
+  });
 
 const lastOf = (path: string): string => path.split(".").at(-1) ?? path;
