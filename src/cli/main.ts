@@ -45,7 +45,17 @@ function program(): Command {
     )
     .option("--kv-cache-dtype <dtype>", "dtype of the KV cache (default: that of the computation)")
     .addOption(number("--tensor-parallel-size <n>", "devices that share the model (default: 1)"))
-    .option("--engine <name>", "whose rules: transformers, generic (default: transformers)")
+    .option("--attn-implementation <name>", "sdpa or eager (default: sdpa)")
+    .option(
+      "--engine <name>",
+      "whose rules: transformers, vllm (or vllm@0.15), generic (default: transformers)",
+    )
+    .option("--gpu-memory <size>", "memory of one device with its unit: 24GiB, 80GB")
+    .addOption(number("--gpu-memory-utilization <share>", "vllm: share of it that is used"))
+    .addOption(number("--max-num-seqs <n>", "vllm: sequences in a batch"))
+    .addOption(number("--max-num-batched-tokens <n>", "vllm: tokens in a batch"))
+    .addOption(number("--block-size <n>", "vllm: tokens in a KV cache block (default: 16)"))
+    .option("--enforce-eager", "vllm: no CUDA graphs")
     .option("--explain", "every number with its formula, basis and source")
     .option("--json", "the report as JSON (schema/memory-report.schema.json)")
     .action(async (model: string, options) =>
@@ -83,16 +93,20 @@ function sentence(error: CommanderError): string {
     .trim();
 }
 
-try {
-  await program().parseAsync(process.argv);
-} catch (error) {
-  if (error instanceof CommanderError) {
-    if (error.exitCode !== 0 || error.code === "commander.help") {
-      process.stderr.write(`llm-memory-calculator: ${sentence(error)} See --help.\n`);
+async function main(): Promise<void> {
+  try {
+    await program().parseAsync(process.argv);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode !== 0 || error.code === "commander.help") {
+        process.stderr.write(`llm-memory-calculator: ${sentence(error)} See --help.\n`);
+        process.exitCode = BAD_INPUT;
+      }
+    } else if (error instanceof InputError) {
+      process.stderr.write(`llm-memory-calculator: ${error.message}\n`);
       process.exitCode = BAD_INPUT;
-    }
-  } else if (error instanceof InputError) {
-    process.stderr.write(`llm-memory-calculator: ${error.message}\n`);
-    process.exitCode = BAD_INPUT;
-  } else throw error;
+    } else throw error;
+  }
 }
+
+void main();

@@ -1,6 +1,6 @@
 import { computeDtype, type Dtype, parsePrecision } from "./dtype.ts";
-import type { Setup } from "./engines/engine.ts";
-import { InputError } from "./errors.ts";
+import type { AttentionKernel, ServerSetup, Setup } from "./engines/engine.ts";
+import { InputError, shown } from "./errors.ts";
 import type { Model } from "./model.ts";
 import { whole } from "./workload.ts";
 
@@ -10,6 +10,20 @@ export interface SetupOptions {
   readonly precision?: string;
   /** Dtype of the KV cache: default the dtype that activations have. */
   readonly kvCacheDtype?: string;
+  /** How attention is computed, as transformers names it: "sdpa" (default; flash kernels) or "eager". */
+  readonly attnImplementation?: string;
+  /** Memory of one device in bytes (`--gpu-memory 24GiB` on the command line). Serving engines fill it. */
+  readonly gpuMemory?: number;
+  /** Share of the device that a serving engine may use, above 0 and up to 1. */
+  readonly gpuMemoryUtilization?: number;
+  readonly maxNumSeqs?: number;
+  readonly maxNumBatchedTokens?: number;
+  /** Tokens in one KV cache block. */
+  readonly blockSize?: number;
+  /** No CUDA graphs. */
+  readonly enforceEager?: boolean;
+  /** Version of the engine whose rules apply, also as `--engine vllm@0.15`. */
+  readonly engineVersion?: string;
   /** Ranks that share the model. Default 1. */
   readonly tensorParallelSize?: number;
 }
@@ -17,7 +31,11 @@ export interface SetupOptions {
 const MAX_RANKS = 2 ** 16;
 
 /** @throws InputError for an unknown precision or a number of ranks that makes no sense. */
-export function settleSetup(model: Model, options: SetupOptions, assumed: string[] = []): Setup {
+export function settleSetup(
+  model: Model,
+  options: SetupOptions & { readonly maxModelLen?: number },
+  assumed: string[] = [],
+): Setup {
   const precision = precisionOf(model, options, assumed);
   const compute = computeDtype(precision, model.dtype);
   const kvCache =
@@ -28,6 +46,8 @@ export function settleSetup(model: Model, options: SetupOptions, assumed: string
     precision,
     compute,
     kvCache,
+    attention: kernelOf(options.attnImplementation),
+    server: serverOf(options),
     tensorParallel: whole(options.tensorParallelSize ?? 1, "tensorParallelSize", MAX_RANKS),
   };
 }
@@ -47,4 +67,45 @@ function precisionOf(model: Model, options: SetupOptions, assumed: string[]): Dt
   if (model.dtype !== undefined) return model.dtype;
   assumed.push("The config states no dtype: fp16 is taken. --precision says otherwise.");
   return "fp16";
+}
+
+/** flash_attention_2 holds what SDPA's flash kernel holds. */
+function kernelOf(name: string | undefined): AttentionKernel {
+  if (name === undefined || name === "sdpa" || name === "flash_attention_2") return "sdpa";
+  if (name === "eager") return "eager";
+  throw new InputError(
+    "unknown-option",
+    `--attn-implementation is ${shown(name)}, which is not known: use sdpa, flash_attention_2 or eager.`,
+    "attnImplementation",
+  );
+}
+
+const MAX_DEVICE_BYTES = 2 ** 50;
+const MAX_SEQUENCES = 2 ** 20;
+
+function serverOf(options: SetupOptions & { readonly maxModelLen?: number }): ServerSetup {
+  const number = (
+    key: "maxModelLen" | "maxNumSeqs" | "maxNumBatchedTokens" | "blockSize",
+    most: number,
+  ) => (options[key] === undefined ? {} : { [key]: whole(options[key], key, most) });
+  const share = options.gpuMemoryUtilization;
+  if (share !== undefined && !(share > 0 && share <= 1)) {
+    throw new InputError(
+      "out-of-range",
+      `--gpu-memory-utilization is ${shown(share)}, but must be a share above 0 and up to 1, such as 0.9.`,
+      "gpuMemoryUtilization",
+    );
+  }
+  return {
+    ...number("maxModelLen", 2 ** 31),
+    ...number("maxNumSeqs", MAX_SEQUENCES),
+    ...number("maxNumBatchedTokens", 2 ** 31),
+    ...number("blockSize", 2 ** 16),
+    ...(options.gpuMemory !== undefined && {
+      gpuMemory: whole(options.gpuMemory, "gpuMemory", MAX_DEVICE_BYTES),
+    }),
+    ...(share !== undefined && { gpuMemoryUtilization: share }),
+    ...(options.enforceEager !== undefined && { enforceEager: options.enforceEager }),
+    ...(options.engineVersion !== undefined && { version: options.engineVersion }),
+  };
 }

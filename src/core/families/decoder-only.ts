@@ -1,7 +1,7 @@
 import type { RawConfig } from "../config/raw.ts";
 import { contextUpTo, type ModelType } from "../model.ts";
 import { type LanguageModel, type Place, STANDALONE } from "../towers/causal-lm.ts";
-import { type Module, module } from "../tree/module.ts";
+import { module } from "../tree/module.ts";
 import { type Context, type Family, type LanguagePart, statedDtype } from "./family.ts";
 
 interface Recipe extends Pick<Family, "name" | "modelTypes" | "purpose"> {
@@ -40,10 +40,4 @@ export function decoderOnly(recipe: Recipe): Family & Required<Pick<Family, "lan
       };
     },
   };
-}
-
-/** The path's containers around a module: `under("language_model.model", m)` puts it where its name ends. */
-export function under(path: string, inner: Module, className: string): Module {
-  const containers = path.split(".").slice(0, -1);
-  return containers.reduceRight((child, name) => module(className, name, [child]), inner);
 }

@@ -1,6 +1,7 @@
 import type { Line } from "../report/ledger.ts";
 import type { MemoryReport } from "../report/memory-report.ts";
 import { GB, GiB, grouped, humanBytes, humanCount } from "../units.ts";
+import { renderServing } from "./serving.ts";
 import { bar, table } from "./table.ts";
 
 /** Styles for a terminal; {@link plain} leaves text as it is. */
@@ -46,6 +47,7 @@ export function renderReport(report: MemoryReport, style: Style = plain): string
       : []),
     "",
     ...phases(report, style),
+    ...renderServing(report, style),
     style.strong(
       `Total ${(report.totalMemoryBytes / GiB).toFixed(3)} GiB = ${(report.totalMemoryBytes / GB).toFixed(3)} GB`,
     ) +

@@ -112,7 +112,7 @@ export function causalLm(
       rmsNorm("norm", width, `${classes}RMSNorm`),
       rotary("rotary_emb", `${classes}RotaryEmbedding`, headDim, habits.rotaryKinds),
     ],
-    { component: "text_model", op: { kind: "tower", side: "decoder", width } },
+    { component: "text_model", op: { kind: "tower", side: "decoder", width, rotary: headDim } },
   );
   const head: Module = {
     ...linear(place.head.split(".").at(-1) ?? place.head, width, vocab, {

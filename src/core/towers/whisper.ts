@@ -82,7 +82,7 @@ export function whisperDecoder(
     `${classes}Decoder`,
     name,
     [
-      embedding("embed_tokens", vocab, width, { component: "embeddings", divided: true }),
+      embedding("embed_tokens", vocab, width, { component: "embeddings" }),
       embedding("embed_positions", positions, width),
       stack(
         upTo(layers),
@@ -96,7 +96,7 @@ export function whisperDecoder(
       ),
       layerNorm("layer_norm", width),
     ],
-    { component, op: { kind: "tower", side: "decoder", width } },
+    { component, op: { kind: "tower", side: "decoder", width, held: 2 } },
   );
 }
 
