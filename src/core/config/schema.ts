@@ -21,6 +21,7 @@ export const dimension = () => whole(1, MAX_DIMENSION);
 export const count = (least: 0 | 1 = 1) => whole(least, MAX_COUNT);
 export const positions = () => whole(1, MAX_POSITIONS);
 export const integer = (least: number, most: number) => whole(least, most);
+export const decimal = () => z.number("a finite number");
 export const flag = () => z.boolean("true or false");
 export const text = () => z.string("a string");
 export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, "a list");

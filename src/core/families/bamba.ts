@@ -2,7 +2,6 @@ import { flag, integer, list, MAX_COUNT, maybe, or, reader } from "../config/sch
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { mamba2Mixer } from "../layers/mamba.ts";
 import { rmsNorm } from "../layers/norm.ts";
-import { rotary } from "../layers/rotary.ts";
 import { causalAttention, stackedLm } from "../towers/stacked-lm.ts";
 import { those } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
@@ -78,9 +77,7 @@ export const bamba = decoderOnly({
             layers(true, causalAttention("Bamba", sizes, { bias: config.attention_bias })),
           ],
           norm: "final_layernorm",
-          after: [
-            rotary("rotary_emb", "BambaRotaryEmbedding", Math.floor(sizes.headDim * ROTATED)),
-          ],
+          rotary: Math.floor(sizes.headDim * ROTATED),
         },
         place,
       ),

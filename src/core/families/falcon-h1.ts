@@ -2,7 +2,6 @@ import { dimension, flag, or, orNull, reader } from "../config/schema.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { mamba2Mixer, mamba2Projection } from "../layers/mamba.ts";
 import { rmsNorm } from "../layers/norm.ts";
-import { rotary } from "../layers/rotary.ts";
 import { causalAttention, stackedLm } from "../towers/stacked-lm.ts";
 import { upTo } from "../tree/indices.ts";
 import { module, stack } from "../tree/module.ts";
@@ -94,7 +93,7 @@ export const falconH1 = decoderOnly({
           tied: sizes.tied,
           layers: [stack(upTo(sizes.layers), layer)],
           norm: "final_layernorm",
-          after: [rotary("rotary_emb", "FalconH1RotaryEmbedding", sizes.headDim)],
+          rotary: sizes.headDim,
         },
         place,
       ),

@@ -3,7 +3,6 @@ import { mixtureOfExperts } from "../layers/experts.ts";
 import { linear } from "../layers/linear.ts";
 import { mamba2Mixer } from "../layers/mamba.ts";
 import { rmsNorm } from "../layers/norm.ts";
-import { rotary } from "../layers/rotary.ts";
 import { causalAttention, stackedLm } from "../towers/stacked-lm.ts";
 import { those } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
@@ -124,10 +123,7 @@ export const graniteHybrid = decoderOnly({
             layers(true, causalAttention(CLASSES, sizes, { bias: config.attention_bias })),
           ],
           norm: "norm",
-          after:
-            config.position_embedding_type === "rope"
-              ? [rotary("rotary_emb", `${CLASSES}RotaryEmbedding`, sizes.headDim)]
-              : [],
+          rotary: config.position_embedding_type === "rope" ? sizes.headDim : undefined,
         },
         place,
       ),

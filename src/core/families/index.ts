@@ -1,20 +1,31 @@
 import { bamba } from "./bamba.ts";
+import { dac } from "./dac.ts";
+import { data2vecAudio } from "./data2vec-audio.ts";
+import { encodec } from "./encodec.ts";
 import { falconH1 } from "./falcon-h1.ts";
 import type { Family } from "./family.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
 import { graniteHybrid } from "./granite-hybrid.ts";
+import { graniteSpeech } from "./granite-speech.ts";
+import { hubert } from "./hubert.ts";
 import { jamba } from "./jamba.ts";
 import { lfm2 } from "./lfm2.ts";
 import { llama } from "./llama.ts";
 import { falconMamba, mamba, mamba2 } from "./mamba.ts";
+import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
 import { nemotronH } from "./nemotron-h.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { sew, sewD } from "./sew.ts";
 import { ultravox } from "./ultravox.ts";
+import { unispeech, unispeechSat } from "./unispeech.ts";
+import { wav2vec2 } from "./wav2vec2.ts";
+import { wav2vec2Conformer } from "./wav2vec2-conformer.ts";
+import { wavlm } from "./wavlm.ts";
 import { whisper } from "./whisper.ts";
 import { zamba2 } from "./zamba2.ts";
 
@@ -24,6 +35,21 @@ export const families: readonly Family[] = [
   whisper,
   qwen2Audio,
   ultravox,
+  graniteSpeech,
+  // speech encoders over raw samples
+  wav2vec2,
+  hubert,
+  wavlm,
+  unispeech,
+  unispeechSat,
+  data2vecAudio,
+  sew,
+  sewD,
+  wav2vec2Conformer,
+  // sound: codecs, speech and music synthesis
+  encodec,
+  dac,
+  mimi,
   // text
   llama,
   qwen2,

@@ -15,7 +15,6 @@ import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
 import { depthwise } from "../layers/mamba.ts";
 import { rmsNorm } from "../layers/norm.ts";
-import { rotary } from "../layers/rotary.ts";
 import { causalAttention, stackedLm } from "../towers/stacked-lm.ts";
 import { those } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
@@ -138,7 +137,7 @@ export const lfm2 = decoderOnly({
             ),
           ],
           norm: "embedding_norm",
-          after: [rotary("rotary_emb", "Lfm2RotaryEmbedding", headDim)],
+          rotary: headDim,
         },
         place,
       ),

@@ -15,7 +15,6 @@ import { attention } from "../layers/attention.ts";
 import { linear } from "../layers/linear.ts";
 import { mamba2Mixer } from "../layers/mamba.ts";
 import { rmsNorm } from "../layers/norm.ts";
-import { rotary } from "../layers/rotary.ts";
 import { PROJECTIONS } from "../towers/causal-lm.ts";
 import { stackedLm } from "../towers/stacked-lm.ts";
 import { ranges } from "../tree/indices.ts";
@@ -207,9 +206,7 @@ export const zamba2 = decoderOnly({
             ...hybridLayers(config, at("hybrid"), place.backbone, context),
           ],
           norm: "final_layernorm",
-          after: config.use_mem_rope
-            ? [rotary("rotary_emb", "Zamba2RotaryEmbedding", headDim)]
-            : [],
+          rotary: config.use_mem_rope ? headDim : undefined,
         },
         place,
       ),

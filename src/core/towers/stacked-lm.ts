@@ -2,6 +2,7 @@ import { type AttentionOptions, attention } from "../layers/attention.ts";
 import { embedding } from "../layers/embedding.ts";
 import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
+import { rotary } from "../layers/rotary.ts";
 import { type Module, module } from "../tree/module.ts";
 import { type DecoderSizes, type LanguageModel, type Place, PROJECTIONS } from "./causal-lm.ts";
 
@@ -17,8 +18,8 @@ interface StackedLm {
   readonly table?: string;
   /** Name of the last norm. */
   readonly norm: string;
-  /** What the backbone holds besides, after the norm: rotary tables. */
-  readonly after?: readonly (Module | undefined)[];
+  /** How much of each head is rotated, if any. */
+  readonly rotary?: number | undefined;
 }
 
 /** A language model whose layers are of any kind: token table, layers, an RMS norm, and a head without bias. */
@@ -31,9 +32,19 @@ export function stackedLm(parts: StackedLm, place: Place): LanguageModel {
       embedding(table, vocab, width, { component: "embeddings", divided: true }),
       ...parts.layers,
       rmsNorm(parts.norm, width, `${classes}RMSNorm`),
-      ...(parts.after ?? []),
+      parts.rotary === undefined
+        ? undefined
+        : rotary("rotary_emb", `${classes}RotaryEmbedding`, parts.rotary),
     ],
-    { component: "text_model", op: { kind: "tower", side: "decoder", width } },
+    {
+      component: "text_model",
+      op: {
+        kind: "tower",
+        side: "decoder",
+        width,
+        ...(parts.rotary !== undefined && { rotary: parts.rotary }),
+      },
+    },
   );
   const head: Module = {
     ...linear(lastOf(place.head), width, vocab, {
