@@ -1,4 +1,5 @@
 import { bamba } from "./bamba.ts";
+import { bart, m2m100, marian, mbart, pegasus } from "./bart.ts";
 import { dac } from "./dac.ts";
 import { data2vecAudio } from "./data2vec-audio.ts";
 import { encodec } from "./encodec.ts";
@@ -69,6 +70,12 @@ export const families: readonly Family[] = [
   graniteHybrid,
   falconH1,
   bamba,
+  // text to text
+  bart,
+  mbart,
+  marian,
+  pegasus,
+  m2m100,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

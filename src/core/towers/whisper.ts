@@ -116,16 +116,21 @@ interface LayerSizes {
   readonly inner: number;
   readonly span: Span;
   readonly cross?: boolean;
+  /** Whisper's keys have none. */
+  readonly keyBias?: boolean;
+  /** Norms come before each block unless they come after it (BART). */
+  readonly norms?: "before" | "after";
 }
 
-function whisperLayer(className: string, attentionClass: string, sizes: LayerSizes): Module {
+/** A layer of Whisper, and of the encoder-decoders that it descends from. */
+export function whisperLayer(className: string, attentionClass: string, sizes: LayerSizes): Module {
   const { width, heads, inner, span, cross = false } = sizes;
   const attend = (name: string, over: "self" | "cross") =>
     attention(attentionClass, name, {
       width,
       heads,
       names: PROJECTIONS,
-      bias: { k: false },
+      bias: { k: sizes.keyBias ?? false },
       over,
       span: over === "cross" ? { kind: "full" } : span,
       scores: "scaled-copy",
@@ -153,6 +158,7 @@ function whisperLayer(className: string, attentionClass: string, sizes: LayerSiz
           ...(cross ? [{ run: "encoder_attn" }] : []),
           { run: feedForward },
         ],
+        ...(sizes.norms && { norms: sizes.norms }),
       },
     },
   );
