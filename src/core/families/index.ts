@@ -1,7 +1,10 @@
 import { bamba } from "./bamba.ts";
 import { bart, m2m100, marian, mbart, pegasus } from "./bart.ts";
+import { bert, roberta, xlmRoberta } from "./bert.ts";
 import { dac } from "./dac.ts";
 import { data2vecAudio } from "./data2vec-audio.ts";
+import { debertaV2 } from "./deberta.ts";
+import { distilbert } from "./distilbert.ts";
 import { encodec } from "./encodec.ts";
 import { falconH1 } from "./falcon-h1.ts";
 import type { Family } from "./family.ts";
@@ -16,6 +19,7 @@ import { llama } from "./llama.ts";
 import { falconMamba, mamba, mamba2 } from "./mamba.ts";
 import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
+import { modernbert } from "./modernbert.ts";
 import { nemotronH } from "./nemotron-h.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
@@ -76,6 +80,13 @@ export const families: readonly Family[] = [
   marian,
   pegasus,
   m2m100,
+  // text encoders
+  bert,
+  roberta,
+  xlmRoberta,
+  distilbert,
+  debertaV2,
+  modernbert,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

@@ -56,6 +56,7 @@ export function tokenTable(
 ): Module {
   const table = embedding(name, sizes.vocab, sizes.width, {
     component: "embeddings",
+    divided: true,
     ...(habits.tableClass && { class: habits.tableClass }),
   });
   const { tokens } = sizes;
