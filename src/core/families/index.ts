@@ -25,6 +25,8 @@ import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { recurrentGemma } from "./recurrent-gemma.ts";
+import { rwkv } from "./rwkv.ts";
 import { sew, sewD } from "./sew.ts";
 import { ultravox } from "./ultravox.ts";
 import { unispeech, unispeechSat } from "./unispeech.ts";
@@ -74,6 +76,8 @@ export const families: readonly Family[] = [
   graniteHybrid,
   falconH1,
   bamba,
+  recurrentGemma,
+  rwkv,
   // text to text
   bart,
   mbart,

@@ -4,6 +4,7 @@ import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
 import { rotary } from "../layers/rotary.ts";
 import { type Module, module } from "../tree/module.ts";
+import type { DeviceBuffer } from "../tree/tensor.ts";
 import { type DecoderSizes, type LanguageModel, type Place, PROJECTIONS } from "./causal-lm.ts";
 
 interface StackedLm {
@@ -16,8 +17,9 @@ interface StackedLm {
   readonly layers: readonly (Module | undefined)[];
   /** Name of the token table; `embed_tokens` unless stated. */
   readonly table?: string;
-  /** Name of the last norm. */
-  readonly norm: string;
+  /** The last norm: the name of an RMS norm, or another one. */
+  readonly norm: string | Module;
+  readonly buffers?: readonly DeviceBuffer[];
   /** How much of each head is rotated, if any. */
   readonly rotary?: number | undefined;
 }
@@ -31,13 +33,14 @@ export function stackedLm(parts: StackedLm, place: Place): LanguageModel {
     [
       embedding(table, vocab, width, { component: "embeddings", divided: true }),
       ...parts.layers,
-      rmsNorm(parts.norm, width, `${classes}RMSNorm`),
+      typeof parts.norm === "string" ? rmsNorm(parts.norm, width, `${classes}RMSNorm`) : parts.norm,
       parts.rotary === undefined
         ? undefined
         : rotary("rotary_emb", `${classes}RotaryEmbedding`, parts.rotary),
     ],
     {
       component: "text_model",
+      ...(parts.buffers && { buffers: parts.buffers }),
       op: {
         kind: "tower",
         side: "decoder",
@@ -62,7 +65,9 @@ export function stackedLm(parts: StackedLm, place: Place): LanguageModel {
 export const causalAttention = (
   classes: string,
   sizes: Pick<DecoderSizes, "width" | "heads" | "kvHeads" | "headDim">,
-  options: Partial<Pick<AttentionOptions, "bias" | "names" | "extra">> & { name?: string } = {},
+  options: Partial<Pick<AttentionOptions, "bias" | "names" | "extra" | "span">> & {
+    name?: string;
+  } = {},
 ): Module =>
   attention(`${classes}Attention`, options.name ?? "self_attn", {
     width: sizes.width,
@@ -72,7 +77,7 @@ export const causalAttention = (
     names: options.names ?? PROJECTIONS,
     bias: options.bias ?? false,
     ...(options.extra && { extra: options.extra }),
-    span: { kind: "causal" },
+    span: options.span ?? { kind: "causal" },
     scores: "fp32-softmax",
     cached: true,
   });
