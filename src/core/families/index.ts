@@ -14,7 +14,7 @@ import { graniteHybrid } from "./granite-hybrid.ts";
 import { graniteSpeech } from "./granite-speech.ts";
 import { hubert } from "./hubert.ts";
 import { jamba } from "./jamba.ts";
-import { lfm2 } from "./lfm2.ts";
+import { lfm2, lfm2Moe } from "./lfm2.ts";
 import { llama } from "./llama.ts";
 import { falconMamba, mamba, mamba2 } from "./mamba.ts";
 import { mimi } from "./mimi.ts";
@@ -73,6 +73,7 @@ export const families: readonly Family[] = [
   zamba2,
   nemotronH,
   lfm2,
+  lfm2Moe,
   graniteHybrid,
   falconH1,
   bamba,

@@ -22,6 +22,8 @@ interface StackedLm {
   readonly buffers?: readonly DeviceBuffer[];
   /** How much of each head is rotated, if any. */
   readonly rotary?: number | undefined;
+  /** Name of the rotary tables; `rotary_emb` unless stated. */
+  readonly rotaryName?: string;
 }
 
 /** A language model whose layers are of any kind: token table, layers, an RMS norm, and a head without bias. */
@@ -36,7 +38,7 @@ export function stackedLm(parts: StackedLm, place: Place): LanguageModel {
       typeof parts.norm === "string" ? rmsNorm(parts.norm, width, `${classes}RMSNorm`) : parts.norm,
       parts.rotary === undefined
         ? undefined
-        : rotary("rotary_emb", `${classes}RotaryEmbedding`, parts.rotary),
+        : rotary(parts.rotaryName ?? "rotary_emb", `${classes}RotaryEmbedding`, parts.rotary),
     ],
     {
       component: "text_model",

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { catalogConfig, describe as describeModel } from "llm-memory-calculator";
 import { describe, expect, it } from "vitest";
 import { bytesOf } from "../../../src/core/dtype.ts";
@@ -5,9 +6,9 @@ import { elements } from "../../../src/core/tree/tensor.ts";
 import { walk } from "../../../src/core/tree/walk.ts";
 
 /** Bytes per sequence in bf16: what stays the same whatever the length, and what every cached position adds. */
-function statesOf(id: string) {
+function statesOf(config: unknown) {
   const bytes = { convolution: 0, scan: 0, perPosition: 0 };
-  walk(describeModel(catalogConfig(id)).root, ({ state }, { copies }) => {
+  walk(describeModel(config).root, ({ state }, { copies }) => {
     if (state?.kind === "kv") {
       bytes.perPosition += copies * state.heads * (state.keyDim + state.valueDim) * 2;
     }
@@ -45,9 +46,28 @@ const MEASURED = {
   },
 };
 
+/** The same of small models that were run (transformers 5.18, bf16, batch 1): test/fixtures/variants. */
+const SMALL = {
+  "mamba2-biased": { convolution: 15_360, scan: 196_608, perPosition: 0 },
+  "falcon-mamba-defaults": { convolution: 3_200, scan: 25_600, perPosition: 0 },
+  "zamba2-two-blocks": { convolution: 102_400, scan: 2_621_440, perPosition: 20_480 },
+  "falcon-h1-biased": { convolution: 36_864, scan: 1_572_864, perPosition: 1_536 },
+  "lfm2-layer-types": { convolution: 7_680, scan: 0, perPosition: 512 },
+  "bamba-biased": { convolution: 24_576, scan: 1_048_576, perPosition: 512 },
+  "jamba-mini-shape": { convolution: 61_440, scan: 327_680, perPosition: 1_536 },
+};
+
 describe("the states of state-space and hybrid models", () => {
   it.each(Object.entries(MEASURED))("%s keeps what the reference keeps", (id, measured) => {
-    expect(statesOf(id)).toEqual(measured);
+    expect(statesOf(catalogConfig(id))).toEqual(measured);
+  });
+});
+
+describe("the states of small models", () => {
+  it.each(Object.entries(SMALL))("%s keeps what the reference keeps", (name, measured) => {
+    const path = new URL(`../../fixtures/variants/${name}.json`, import.meta.url);
+    const { config } = JSON.parse(readFileSync(path, "utf8")) as { config: unknown };
+    expect(statesOf(config)).toEqual(measured);
   });
 });
 
