@@ -2,10 +2,12 @@ import { InputError } from "../core/errors.ts";
 import { type EstimateOptions, estimate } from "../core/estimate.ts";
 import { renderExplained, renderReport } from "../core/render/text.ts";
 import { parseSize } from "../core/units.ts";
+import { MAX_TOKENS, whole } from "../core/workload.ts";
 import { load } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
-type Options = Omit<EstimateOptions, "id" | "gpuMemory"> & {
+type Options = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOverhead"> & {
+  deviceOverhead?: string;
   gpuMemory?: string;
   seqLength?: number;
   explain?: true;
@@ -13,7 +15,7 @@ type Options = Omit<EstimateOptions, "id" | "gpuMemory"> & {
 };
 
 export function estimateCommand(model: string, options: Options): void {
-  const { seqLength, explain, json, gpuMemory, ...rest } = options;
+  const { seqLength, explain, json, gpuMemory, deviceOverhead, ...rest } = options;
   if (seqLength !== undefined && rest.maxModelLen !== undefined && seqLength !== rest.maxModelLen) {
     throw new InputError(
       "inconsistent",
@@ -21,10 +23,14 @@ export function estimateCommand(model: string, options: Options): void {
       "maxModelLen",
     );
   }
+  if (seqLength !== undefined) whole(seqLength, "seqLength", MAX_TOKENS);
   const loaded = load(model);
   const report = estimate(loaded.model, {
     ...rest,
     id: loaded.id,
+    ...(deviceOverhead !== undefined && {
+      deviceOverhead: parseSize(deviceOverhead, "--device-overhead"),
+    }),
     ...(gpuMemory !== undefined && { gpuMemory: parseSize(gpuMemory, "--gpu-memory") }),
     ...(seqLength !== undefined && { maxModelLen: seqLength }),
   });

@@ -40,7 +40,7 @@ export function estimate(model: Model, options: EstimateOptions = {}): MemoryRep
   const { engine, version } = engineOf(options);
   const setup = settleSetup(model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
-  const values = axesOf(workload);
+  const values = axesOf(workload, expansionOf(model, setup));
   const ledger = writeLedger(engine.plan(model, setup), values);
   return new MemoryReport({
     schemaVersion: 1,
@@ -102,6 +102,7 @@ export function prepare(
   const { engine, version } = engineOf(options);
   const setup = settleSetup(model, { ...options, ...version });
   const plans = engine.plan(model, setup);
+  const expansion = expansionOf(model, setup);
   const phases = engine.phases(model).map((phase) => ({
     phase,
     amounts: plans.flatMap((plan) => {
@@ -139,7 +140,7 @@ export function prepare(
     model,
     setup,
     totalAt,
-    total: (workload) => totalAt(axesOf(settleWorkload(model, workload, IGNORED))),
+    total: (workload) => totalAt(axesOf(settleWorkload(model, workload, IGNORED), expansion)),
   };
 }
 
@@ -169,6 +170,12 @@ function compile(amount: Amount): readonly Candidate[] {
   );
 }
 
+/** A language model expands its whole input for beams, audio included; an encoder-decoder only what it generates. */
+const expansionOf = (model: Model, { expansion }: Setup) => ({
+  expansion,
+  whole: model.type !== "encoder-decoder",
+});
+
 /** `vllm@0.15` names an engine and the version whose rules apply. */
 function engineOf(options: Pick<EstimateOptions, "engine">): {
   engine: Engine;
@@ -176,9 +183,10 @@ function engineOf(options: Pick<EstimateOptions, "engine">): {
 } {
   const [preset] = engines;
   if (options.engine === undefined && preset) return { engine: preset, version: {} };
-  const [name, version] = String(options.engine).split("@");
+  const asked: unknown = options.engine;
+  const [name, version] = typeof asked === "string" ? asked.split("@") : [asked];
   return {
     engine: findEngine(name),
-    version: version === undefined ? {} : { engineVersion: version },
+    version: version === undefined ? {} : { engineVersion: String(version) },
   };
 }

@@ -12,6 +12,16 @@ export interface SetupOptions {
   readonly kvCacheDtype?: string;
   /** How attention is computed, as transformers names it: "sdpa" (default; flash kernels) or "eager". */
   readonly attnImplementation?: string;
+  /** "dynamic" (default) or "static", as transformers' `cache_implementation`. */
+  readonly cacheImplementation?: string;
+  /** Beams that are searched together. Default 1. */
+  readonly numBeams?: number;
+  /** Alternatives that are sampled together. Default 1. */
+  readonly numReturnSequences?: number;
+  /** Align words with the audio (Whisper's `return_timestamps="word"`): attention maps are kept. */
+  readonly wordTimestamps?: boolean;
+  /** Bytes that driver and libraries take on the device, in place of the assumed ones. */
+  readonly deviceOverhead?: number;
   /** Memory of one device in bytes (`--gpu-memory 24GiB` on the command line). Serving engines fill it. */
   readonly gpuMemory?: number;
   /** Share of the device that a serving engine may use, above 0 and up to 1. */
@@ -29,6 +39,7 @@ export interface SetupOptions {
 }
 
 const MAX_RANKS = 2 ** 16;
+const MAX_EXPANSION = 2 ** 12;
 
 /** @throws InputError for an unknown precision or a number of ranks that makes no sense. */
 export function settleSetup(
@@ -47,26 +58,41 @@ export function settleSetup(
     compute,
     kvCache,
     attention: kernelOf(options.attnImplementation),
+    cache: cacheOf(options.cacheImplementation),
+    expansion: Math.max(
+      whole(options.numBeams ?? 1, "numBeams", MAX_EXPANSION),
+      whole(options.numReturnSequences ?? 1, "numReturnSequences", MAX_EXPANSION),
+    ),
+    wordTimestamps: options.wordTimestamps ?? false,
+    deviceOverhead:
+      options.deviceOverhead === undefined
+        ? undefined
+        : atLeastZero(options.deviceOverhead, "deviceOverhead"),
     server: serverOf(options),
     tensorParallel: whole(options.tensorParallelSize ?? 1, "tensorParallelSize", MAX_RANKS),
   };
 }
 
 function precisionOf(model: Model, options: SetupOptions, assumed: string[]): Dtype {
-  if (options.precision !== undefined && options.precision !== "auto") {
-    const precision = parsePrecision(options.precision, "--precision");
-    if (["int64", "int32", "int16", "uint8", "bool"].includes(precision)) {
-      throw new InputError(
-        "unknown-precision",
-        `--precision is "${options.precision}", in which no weights are kept: use fp16, bf16, fp32, fp8, int8 or int4.`,
-        "--precision",
-      );
-    }
-    return precision;
-  }
+  if (options.precision !== undefined && options.precision !== "auto")
+    return parsePrecision(options.precision, "--precision");
   if (model.dtype !== undefined) return model.dtype;
-  assumed.push("The config states no dtype: fp16 is taken. --precision says otherwise.");
+  assumed.push("The config states no known dtype: fp16 is taken. --precision says otherwise.");
   return "fp16";
+}
+
+function cacheOf(name: string | undefined): Setup["cache"] {
+  if (name === undefined || name === "dynamic") return "dynamic";
+  if (name === "static") return "static";
+  throw new InputError(
+    "unknown-option",
+    `--cache-implementation is ${shown(name)}, which is not known: use dynamic or static.`,
+    "cacheImplementation",
+  );
+}
+
+function atLeastZero(value: unknown, option: string): number {
+  return value === 0 ? 0 : whole(value, option, MAX_DEVICE_BYTES);
 }
 
 /** flash_attention_2 holds what SDPA's flash kernel holds. */

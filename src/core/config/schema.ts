@@ -25,6 +25,10 @@ export const decimal = () => z.number("a finite number");
 export const flag = () => z.boolean("true or false");
 export const text = () => z.string("a string");
 export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, "a list");
+/** One, or a list of them. */
+export const oneOrMany = <T extends z.ZodMiniType>(item: T, requirement: string) =>
+  z.union([item, z.array(item)], requirement);
+export const anything = () => z.unknown();
 
 /** The default that the reference implementation's config class has. */
 export const or = <T extends z.ZodMiniType>(schema: T, value: z.output<T>) =>

@@ -69,6 +69,14 @@ export interface Setup {
   readonly kvCache: Dtype;
   readonly tensorParallel: number;
   readonly attention: AttentionKernel;
+  /** Whether the cache grows with the sequence or is allocated for the whole context at once. */
+  readonly cache: "dynamic" | "static";
+  /** Sequences that the decoder generates for each input: beams, or sampled alternatives. */
+  readonly expansion: number;
+  /** Attention maps are kept to align words with the audio. */
+  readonly wordTimestamps: boolean;
+  /** Bytes that the driver and its libraries take on the device, where the user knows them. */
+  readonly deviceOverhead: number | undefined;
   readonly server: ServerSetup;
 }
 

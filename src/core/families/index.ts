@@ -1,3 +1,4 @@
+import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
 import { bamba } from "./bamba.ts";
 import { bart, m2m100, marian, mbart, pegasus } from "./bart.ts";
 import { bert, roberta, xlmRoberta } from "./bert.ts";
@@ -8,28 +9,37 @@ import { distilbert } from "./distilbert.ts";
 import { encodec } from "./encodec.ts";
 import { falconH1 } from "./falcon-h1.ts";
 import type { Family } from "./family.ts";
+import { funAsrNano } from "./fun-asr-nano.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { glmAsr } from "./glm-asr.ts";
 import { granite } from "./granite.ts";
 import { graniteHybrid } from "./granite-hybrid.ts";
 import { graniteSpeech } from "./granite-speech.ts";
 import { hubert } from "./hubert.ts";
 import { jamba } from "./jamba.ts";
+import { kimiAudio } from "./kimi-audio.ts";
 import { lfm2, lfm2Moe } from "./lfm2.ts";
 import { llama } from "./llama.ts";
 import { falconMamba, mamba, mamba2 } from "./mamba.ts";
+import { midashengLm } from "./midashenglm.ts";
 import { mimi } from "./mimi.ts";
 import { mistral } from "./mistral.ts";
 import { modernbert } from "./modernbert.ts";
+import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
 import { nemotronH } from "./nemotron-h.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
+import { qwen3Asr } from "./qwen3-asr.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { recurrentGemma } from "./recurrent-gemma.ts";
 import { rwkv } from "./rwkv.ts";
 import { sew, sewD } from "./sew.ts";
 import { ultravox } from "./ultravox.ts";
 import { unispeech, unispeechSat } from "./unispeech.ts";
+import { vibeVoiceAsr } from "./vibevoice-asr.ts";
+import { voxtral } from "./voxtral.ts";
+import { voxtralRealtime, voxtralRealtimeText } from "./voxtral-realtime.ts";
 import { wav2vec2 } from "./wav2vec2.ts";
 import { wav2vec2Conformer } from "./wav2vec2-conformer.ts";
 import { wavlm } from "./wavlm.ts";
@@ -57,6 +67,19 @@ export const families: readonly Family[] = [
   encodec,
   dac,
   mimi,
+  voxtral,
+  voxtralRealtime,
+  voxtralRealtimeText,
+  audioFlamingo3,
+  musicFlamingo,
+  glmAsr,
+  qwen3Asr,
+  funAsrNano,
+  vibeVoiceAsr,
+  mossAudio,
+  mossTranscribeDiarize,
+  kimiAudio,
+  midashengLm,
   // text
   llama,
   qwen2,

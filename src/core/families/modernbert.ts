@@ -9,6 +9,7 @@ import {
   reader,
   text,
 } from "../config/schema.ts";
+import { attention } from "../layers/attention.ts";
 import { embedding } from "../layers/embedding.ts";
 import { linear } from "../layers/linear.ts";
 import { layerNorm } from "../layers/norm.ts";
@@ -59,35 +60,24 @@ function kindsOf(config: Config, context: Context): (index: number) => string {
 
 function layer(config: Config, span: Span, first: boolean): Module {
   const { hidden_size: width, num_attention_heads: heads, intermediate_size: inner } = config;
-  const headDim = width / heads;
-  const bias = config.attention_bias;
   const norm = (name: string) => layerNorm(name, width, { bias: config.norm_bias });
   return module(
     "ModernBertEncoderLayer",
     "layers",
     [
       first ? undefined : norm("attn_norm"),
-      module(
-        "ModernBertAttention",
-        "attn",
-        [
-          linear("Wqkv", width, 3 * width, { bias, divide: { by: "columns", units: heads } }),
-          linear("Wo", width, width, { bias, divide: { by: "rows", units: heads } }),
+      attention("ModernBertAttention", "attn", {
+        width,
+        heads,
+        names: [
+          ["qkv", "Wqkv"],
+          ["o", "Wo"],
         ],
-        {
-          op: {
-            kind: "attention",
-            width,
-            heads,
-            kvHeads: heads,
-            headDim,
-            valueDim: headDim,
-            over: "self",
-            span,
-            scores: "fp32-softmax",
-          },
-        },
-      ),
+        bias: config.attention_bias,
+        span,
+        scores: "fp32-softmax",
+        cached: false,
+      }),
       norm("mlp_norm"),
       module(
         "ModernBertMLP",

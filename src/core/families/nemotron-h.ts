@@ -31,6 +31,9 @@ const KINDS: Readonly<Record<string, string>> = {
   "-": "mlp",
 };
 
+/** A feed-forward's two matrices. */
+const MATRICES = ["up_proj", "down_proj"] as const;
+
 /** NemotronHConfig (transformers 5.18); the `mamba_…` names are older ones, which win. */
 const read = reader(() => ({
   vocab_size: or(dimension(), 131072),
@@ -114,7 +117,7 @@ function experts(config: Config, width: number): Module {
         "shared_experts",
         width,
         config.moe_shared_expert_intermediate_size,
-        { bias: config.mlp_bias },
+        { bias: config.mlp_bias, names: MATRICES },
       ),
       ...(latent === undefined
         ? []
@@ -153,6 +156,7 @@ export const nemotronH = decoderOnly({
       }),
       mlp: plainFeedForward("NemotronHMLP", "mixer", width, config.intermediate_size, {
         bias: config.mlp_bias,
+        names: MATRICES,
       }),
       moe: experts(config, width),
       full_attention: causalAttention(

@@ -3,7 +3,7 @@ import type { ScoreStyle, Span } from "../tree/op.ts";
 import type { State } from "../tree/state.ts";
 import { linear } from "./linear.ts";
 
-type Projection = "q" | "k" | "v" | "o";
+type Projection = "q" | "k" | "v" | "o" | "qkv";
 
 export interface AttentionOptions {
   /** Width of the sequence that asks, and of the result. */
@@ -15,7 +15,7 @@ export interface AttentionOptions {
   readonly headDim?: number;
   /** Which projections carry a bias: all by default. */
   readonly bias?: Partial<Record<Projection, boolean>> | boolean;
-  /** Names of the projections, in checkpoint order. */
+  /** Names of the projections, in checkpoint order; `qkv` is one matrix for queries, keys and values. */
   readonly names: readonly (readonly [Projection, string])[];
   /** Modules of the attention besides its projections (norms on queries and keys), after them. */
   readonly extra?: readonly Module[];
@@ -24,10 +24,12 @@ export interface AttentionOptions {
   readonly scores: ScoreStyle;
   /** Whether keys and values are kept between decoding steps; bidirectional encoders keep none. */
   readonly cached: boolean;
+  /** Positions per token of the language model, for a causal encoder that keeps its own cache. */
+  readonly perToken?: number;
+  /** Width of the result, where it is another than that of the sequence that asks. */
+  readonly outputs?: number;
   /** Width of the sequence that answers, for cross-attention to a tower of another width. */
   readonly sourceWidth?: number;
-  /** Width of the result, where it is not that of the sequence that asks. */
-  readonly outputs?: number;
 }
 
 /**
@@ -49,7 +51,8 @@ export function attention(className: string, name: string, options: AttentionOpt
         bias,
         divide: { by: "rows", units: heads },
       });
-    return linear(own, source, kvHeads * headDim, {
+    const rows = which === "qkv" ? heads + 2 * kvHeads : kvHeads;
+    return linear(own, source, rows * headDim, {
       bias,
       divide: { by: "columns", units: kvHeads },
     });
@@ -64,6 +67,7 @@ export function attention(className: string, name: string, options: AttentionOpt
         keyDim: headDim,
         valueDim: headDim,
         ...(window !== undefined && { window }),
+        ...(options.perToken !== undefined && { perToken: options.perToken }),
       }
     : undefined;
   return module(className, name, [...options.names.map(projection), ...(options.extra ?? [])], {

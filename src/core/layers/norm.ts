@@ -24,8 +24,8 @@ export const rmsNorm = (name: string, width: number, className = "RMSNorm"): Mod
   layerNorm(name, width, { bias: false, class: className });
 
 /** Batch norm: scale and shift, and the running statistics that the checkpoint keeps beside them as buffers. */
-export const batchNorm = (name: string, width: number): Module => ({
-  ...layerNorm(name, width, { class: "BatchNorm1d" }),
+export const batchNorm = (name: string, width: number, className = "BatchNorm1d"): Module => ({
+  ...layerNorm(name, width, { class: className }),
   buffers: [
     { name: "running_mean", shape: [width], dtype: "model", persistent: true },
     { name: "running_var", shape: [width], dtype: "model", persistent: true },

@@ -56,9 +56,7 @@ export function renderReport(report: MemoryReport, style: Style = plain): string
       ),
     "",
     ...report.assumptions.map((sentence) => style.faint(`assumed: ${sentence}`)),
-    style.faint(
-      "not counted: CUDA context, libraries and the allocator's rounding; --explain shows every formula",
-    ),
+    style.faint("--explain shows every number's formula, basis and source"),
   ].join("\n");
 }
 

@@ -183,11 +183,16 @@ export function totalsOf(lines: readonly Line[], phases: readonly Phase[]): Tota
         line.component !== "runtime",
     ),
     projectorMemoryBytes: most((line) => weights(line) && PROJECTORS.has(line.component)),
-    encoderKvCacheBytes: most((line) => line.kind === "kv-cache" && ENCODERS.has(line.component)),
+    encoderKvCacheBytes: most(
+      (line) =>
+        line.kind === "kv-cache" &&
+        (ENCODERS.has(line.component) || PROJECTORS.has(line.component)),
+    ),
     decoderKvCacheBytes: most(
       (line) =>
         line.kind === "kv-cache" &&
         !ENCODERS.has(line.component) &&
+        !PROJECTORS.has(line.component) &&
         !line.label.startsWith("cross"),
     ),
     crossAttentionKvCacheBytes: most(

@@ -70,6 +70,8 @@ export interface DecoderHabits {
   readonly sandwich?: boolean;
   /** The embedding is scaled by a number that lives in an fp32 buffer (Gemma). */
   readonly scaledEmbedding?: boolean;
+  /** Modules of every layer besides attention, feed-forward and norms, after them. */
+  readonly extra?: readonly Module[];
   /** Layers of several kinds, together covering all indices; default: one causal kind. */
   readonly variants?: readonly LayerVariant[];
   /** One pair of rotary tables for each. */
@@ -114,16 +116,28 @@ export function causalLm(
     ],
     { component: "text_model", op: { kind: "tower", side: "decoder", width, rotary: headDim } },
   );
-  const head: Module = {
+  const head = languageHead(sizes, place, habits.logits);
+  return { backbone, head, width, vocab };
+}
+
+/**
+ * The head of a language model at `place`: a composite model whose own config says whether it is tied, or that computes
+ * logits for other positions, takes it instead of the language model's.
+ */
+export function languageHead(
+  { width, vocab, tied }: Pick<DecoderSizes, "width" | "vocab" | "tied">,
+  place: Place,
+  positions: "all" | "last" = "last",
+): Module {
+  return {
     ...linear(place.head.split(".").at(-1) ?? place.head, width, vocab, {
       bias: false,
-      component: sizes.tied ? "embeddings" : "lm_head",
+      component: tied ? "embeddings" : "lm_head",
       divide: { by: "columns" },
-      ...(sizes.tied && { tiedTo: `${place.backbone}.embed_tokens.weight` }),
+      ...(tied && { tiedTo: `${place.backbone}.embed_tokens.weight` }),
     }),
-    op: { kind: "head", vocab, positions: habits.logits ?? "last" },
+    op: { kind: "head", vocab, positions },
   };
-  return { backbone, head, width, vocab };
 }
 
 function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: LayerVariant): Module {
@@ -154,6 +168,7 @@ function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: Layer
       norm("input_layernorm"),
       norm("post_attention_layernorm"),
       ...(sandwich ? [norm("pre_feedforward_layernorm"), norm("post_feedforward_layernorm")] : []),
+      ...(habits.extra ?? []),
     ],
     { op: { kind: "layer", width, blocks: [{ run: "self_attn" }, { run: feedForward.name }] } },
   );

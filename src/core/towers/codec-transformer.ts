@@ -51,7 +51,7 @@ export function codecTransformer(
   const feedForward = module(
     "MimiMLP",
     "mlp",
-    feedForwardPair(width, inner, ["fc1", "fc2"], false),
+    feedForwardPair(width, inner, ["fc1", "fc2"], { bias: false }),
     {
       op: { kind: "feed-forward", width, inner, gated: false },
     },

@@ -87,8 +87,8 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
   const rotated: Moment = {
     at: "rotary",
     buffers: [
-      held("queries and keys, turned", [times(4, "×"), ...queries]),
-      held("keys", [times(2, "×"), ...keys]),
+      held("queries and keys, turned", [times(4, ""), ...queries]),
+      held("keys", [times(2, ""), ...keys]),
     ],
   };
   const moments = [flash, ...(op.scores === "fp32-softmax" && cached ? [rotated] : [])];
@@ -186,11 +186,12 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
       ...(window !== undefined && { when: { axis: "cached", below: window } }),
     });
   }
-  if (window !== undefined && grouped) {
+  if (grouped && (window !== undefined || flow.setup.cache === "static")) {
     moments.push({
-      at: "sdpa with the window's mask",
+      at: "sdpa with a mask",
       buffers: [queries, ...repeated],
-      when: { axis: "cached", atLeast: window },
+      ...(flow.setup.cache === "dynamic" &&
+        window !== undefined && { when: { axis: "cached", atLeast: window } }),
     });
   }
   return moments;

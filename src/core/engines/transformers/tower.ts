@@ -39,7 +39,7 @@ export function towerMoments({ module, op }: Tower, flow: Flow): Moment[] {
   const frame = [
     ...Array.from({ length: op.held ?? 1 }, () => entry),
     ...(op.rotary
-      ? [held("rotary cosines and sines", [times(2, "×"), ...hidden(flow, op.rotary)])]
+      ? [held("rotary cosines and sines", [times(2, ""), ...hidden(flow, op.rotary)])]
       : []),
     ...maskOf(layers, flow),
   ];
@@ -96,7 +96,7 @@ function frontEnd(op: ConvFrontEnd, flow: Flow): Moment[] {
   let passed = 1;
   return op.strides.map((stride, index) => {
     passed *= stride;
-    const size: Product = [times(total / passed, "×"), ...hidden(flow, op.width)];
+    const size: Product = [times(total / passed, ""), ...hidden(flow, op.width)];
     return {
       at: `conv${index + 1}`,
       buffers: [held("convolution", size), held("activation", size)],

@@ -63,10 +63,10 @@ export function batchDefaults(gpuMemory: number | undefined): BatchDefaults {
  * Driver, cuBLAS, NCCL and kernel libraries after start-up. Logged: 0.03 to 0.35 GiB on one device, 0.5 to 2 GiB and more
  * with NCCL (test/measurements/vllm-logs.json); these are the middles.
  */
-export const nonTorchBytes = (ranks: number): number => (ranks > 1 ? 1.5 : 0.2) * GiB;
+export const nonTorchBytes = (ranks: number): number => Math.round((ranks > 1 ? 1.5 : 0.2) * GiB);
 
 /** Logged: 0.1 to 0.3 GiB up to 3B parameters, 0.4 to 0.8 for 7 to 8B, 0.5 to 1.5 for 30 to 70B per device. */
 export function cudaGraphBytes(parametersPerRank: number): number {
-  if (parametersPerRank < 4e9) return 0.2 * GiB;
-  return parametersPerRank < 2e10 ? 0.6 * GiB : GiB;
+  if (parametersPerRank < 4e9) return Math.round(0.2 * GiB);
+  return parametersPerRank < 2e10 ? Math.round(0.6 * GiB) : GiB;
 }

@@ -182,7 +182,8 @@ function profilePeak(
         bytes: encoded + sizes.maxNumSeqs * head.vocab * rules.samplerBytes,
       });
   }
-  return candidates.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+  const peak = candidates.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+  return { at: peak.at, bytes: Math.ceil(peak.bytes) };
 }
 
 function feedForwards(tower: Module): number[] {
