@@ -45,6 +45,10 @@ export const maybe = <T extends z.ZodMiniType>(schema: T) => z.optional(schema);
 /** A field for which `null` says something other than absence (`sliding_window: null`: none). */
 export const orNull = <T extends z.ZodMiniType>(schema: T) => z.nullable(schema);
 
+/** A field that may be `"auto"`: then the reference derives it from others. */
+export const orAuto = <T extends z.ZodMiniType>(schema: T) =>
+  z.union([z.literal("auto"), schema], '"auto" or a whole number');
+
 type Fields = Record<string, z.ZodMiniType>;
 type Parsed<F extends Fields> = z.output<z.ZodMiniObject<F>>;
 

@@ -1,14 +1,20 @@
 import { ast } from "./ast.ts";
 import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
+import { bamba } from "./bamba.ts";
 import { bark } from "./bark.ts";
+import { bart, m2m100, marian, mbart, pegasus } from "./bart.ts";
+import { bert, roberta, xlmRoberta } from "./bert.ts";
 import { canary } from "./canary.ts";
 import { clap } from "./clap.ts";
 import { cohereAsr } from "./cohere-asr.ts";
 import { csm } from "./csm.ts";
 import { dac } from "./dac.ts";
 import { data2vecAudio } from "./data2vec-audio.ts";
+import { debertaV2 } from "./deberta.ts";
 import { dia } from "./dia.ts";
+import { distilbert } from "./distilbert.ts";
 import { encodec } from "./encodec.ts";
+import { falconH1 } from "./falcon-h1.ts";
 import type { Family } from "./family.ts";
 import { funAsrNano } from "./fun-asr-nano.ts";
 import { gemma3 } from "./gemma3.ts";
@@ -19,26 +25,32 @@ import { gemma4 } from "./gemma4.ts";
 import { gemma4Text } from "./gemma4-text.ts";
 import { glmAsr } from "./glm-asr.ts";
 import { granite } from "./granite.ts";
+import { graniteHybrid } from "./granite-hybrid.ts";
 import { graniteSpeech } from "./granite-speech.ts";
 import { speechT5HifiGan } from "./hifigan.ts";
 import { hubert } from "./hubert.ts";
 import { internVl } from "./internvl.ts";
+import { jamba } from "./jamba.ts";
 import { kimiAudio } from "./kimi-audio.ts";
 import { kyutaiSpeechToText } from "./kyutai-speech-to-text.ts";
+import { lfm2, lfm2Moe } from "./lfm2.ts";
 import { llama } from "./llama.ts";
 import { llama4, llama4Text } from "./llama4.ts";
 import { llava, llavaNext } from "./llava.ts";
+import { falconMamba, mamba, mamba2 } from "./mamba.ts";
 import { midashengLm } from "./midashenglm.ts";
 import { mimi } from "./mimi.ts";
 import { minicpmo } from "./minicpmo.ts";
 import { mistral } from "./mistral.ts";
 import { mistral3 } from "./mistral3.ts";
 import { mllama } from "./mllama.ts";
+import { modernbert } from "./modernbert.ts";
 import { moonshine } from "./moonshine.ts";
 import { moonshineStreaming } from "./moonshine-streaming.ts";
 import { moshi } from "./moshi.ts";
 import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
 import { musicgen, musicgenMelody } from "./musicgen.ts";
+import { nemotronH } from "./nemotron-h.ts";
 import { paliGemma } from "./paligemma.ts";
 import { parakeet } from "./parakeet.ts";
 import { phi4Multimodal } from "./phi4-multimodal.ts";
@@ -52,6 +64,8 @@ import { qwen3Asr } from "./qwen3-asr.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { qwen3Omni, qwen3OmniThinker } from "./qwen3-omni-moe.ts";
 import { qwen3OmniText, qwen3VlMoeText, qwen3VlText } from "./qwen3-text.ts";
+import { recurrentGemma } from "./recurrent-gemma.ts";
+import { rwkv } from "./rwkv.ts";
 import { seamless } from "./seamless.ts";
 import { sew, sewD } from "./sew.ts";
 import { speechToText } from "./speech-to-text.ts";
@@ -68,6 +82,7 @@ import { wav2vec2Bert } from "./wav2vec2-bert.ts";
 import { wav2vec2Conformer } from "./wav2vec2-conformer.ts";
 import { wavlm } from "./wavlm.ts";
 import { whisper } from "./whisper.ts";
+import { zamba2 } from "./zamba2.ts";
 
 /** Every architecture that can be described. */
 export const families: readonly Family[] = [
@@ -75,6 +90,21 @@ export const families: readonly Family[] = [
   whisper,
   qwen2Audio,
   ultravox,
+  graniteSpeech,
+  // speech encoders over raw samples
+  wav2vec2,
+  hubert,
+  wavlm,
+  unispeech,
+  unispeechSat,
+  data2vecAudio,
+  sew,
+  sewD,
+  wav2vec2Conformer,
+  // sound: codecs, speech and music synthesis
+  encodec,
+  dac,
+  mimi,
   voxtral,
   voxtralRealtime,
   voxtralRealtimeText,
@@ -88,7 +118,6 @@ export const families: readonly Family[] = [
   mossTranscribeDiarize,
   kimiAudio,
   midashengLm,
-  graniteSpeech,
   phi4Multimodal,
   parakeet,
   cohereAsr,
@@ -96,15 +125,6 @@ export const families: readonly Family[] = [
   gemma3n,
   gemma4,
   // speech encoders over raw samples
-  wav2vec2,
-  hubert,
-  wavlm,
-  unispeech,
-  unispeechSat,
-  data2vecAudio,
-  sew,
-  sewD,
-  wav2vec2Conformer,
   wav2vec2Bert,
   // encoders over spectrograms
   ast,
@@ -117,9 +137,6 @@ export const families: readonly Family[] = [
   speechT5,
   speechT5HifiGan,
   // sound: codecs, speech and music synthesis
-  encodec,
-  dac,
-  mimi,
   kyutaiSpeechToText,
   moshi,
   musicgen,
@@ -161,6 +178,33 @@ export const families: readonly Family[] = [
   t5,
   mt5,
   umt5,
+  // state-space and hybrid
+  mamba,
+  mamba2,
+  falconMamba,
+  jamba,
+  zamba2,
+  nemotronH,
+  lfm2,
+  lfm2Moe,
+  graniteHybrid,
+  falconH1,
+  bamba,
+  recurrentGemma,
+  rwkv,
+  // text to text
+  bart,
+  mbart,
+  marian,
+  pegasus,
+  m2m100,
+  // text encoders
+  bert,
+  roberta,
+  xlmRoberta,
+  distilbert,
+  debertaV2,
+  modernbert,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

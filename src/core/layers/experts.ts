@@ -14,6 +14,10 @@ export interface ExpertsOptions {
   readonly name?: string;
   /** Weights as [experts, inputs, outputs] (Llama 4). */
   readonly transposed?: boolean;
+  /** Whether there is a gate beside the first matrix; without one it is called `up_proj`. True unless stated. */
+  readonly gated?: boolean;
+  /** Width of what the experts see, where a projection before them narrows it. */
+  readonly latent?: number;
 }
 
 /**
@@ -21,14 +25,17 @@ export interface ExpertsOptions {
  * `down_proj` [experts, width, inner]. Tensor parallelism cuts every expert's inner width.
  */
 export function fusedExperts(options: ExpertsOptions): Module {
-  const { width, inner, experts } = options;
+  const { inner, experts, gated = true } = options;
+  const width = options.latent ?? options.width;
+  const first = gated ? "gate_up_proj" : "up_proj";
+  const columns = gated ? 2 * inner : inner;
   const tensors: Tensor[] = options.transposed
     ? [
-        { name: "gate_up_proj", shape: [experts, width, 2 * inner], cut: { dim: 2, units: inner } },
+        { name: first, shape: [experts, width, columns], cut: { dim: 2, units: inner } },
         { name: "down_proj", shape: [experts, inner, width], cut: { dim: 1, units: inner } },
       ]
     : [
-        { name: "gate_up_proj", shape: [experts, 2 * inner, width], cut: { dim: 1, units: inner } },
+        { name: first, shape: [experts, columns, width], cut: { dim: 1, units: inner } },
         { name: "down_proj", shape: [experts, width, inner], cut: { dim: 2, units: inner } },
       ];
   return module(options.class, options.name ?? "experts", [], { tensors });

@@ -95,7 +95,7 @@ export interface DecoderHabits {
   readonly logits?: "all" | "last";
 }
 
-const PROJECTIONS = [
+export const PROJECTIONS = [
   ["q", "q_proj"],
   ["k", "k_proj"],
   ["v", "v_proj"],
