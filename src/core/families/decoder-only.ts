@@ -1,12 +1,26 @@
 import type { RawConfig } from "../config/raw.ts";
-import { contextUpTo } from "../model.ts";
-import { type LanguageModel, type Place, STANDALONE } from "../towers/causal-lm.ts";
+import { contextUpTo, type ModelType } from "../model.ts";
+import {
+  causalLm,
+  type DecoderHabits,
+  type DecoderSizes,
+  type LanguageModel,
+  type Place,
+  STANDALONE,
+} from "../towers/causal-lm.ts";
 import { type Module, module } from "../tree/module.ts";
+import { type DecoderConfig, decoderSizes } from "./decoder-config.ts";
 import { type Context, type Family, type LanguagePart, statedDtype } from "./family.ts";
 
-interface Recipe extends Pick<Family, "name" | "modelTypes" | "purpose"> {
+export interface Recipe extends Pick<Family, "name" | "modelTypes" | "purpose"> {
   /** `LlamaForCausalLM`, or the class it stands for in a config. */
   readonly architectures: readonly string[];
+  /** Default: decoder-only. */
+  readonly type?: ModelType;
+  /** Where the model's two parts are when it stands alone; default: `model` and `lm_head`. */
+  readonly place?: Place;
+  /** Whether positions are a learned table, beyond which there is nothing. */
+  readonly hardLimit?: boolean;
   build(
     raw: RawConfig,
     context: Context,
@@ -27,16 +41,43 @@ export function decoderOnly(recipe: Recipe): Family & Required<Pick<Family, "lan
     purpose: recipe.purpose,
     language,
     describe(raw, context) {
-      const { backbone, head, maxPositions } = language(raw, context, STANDALONE);
+      const { backbone, head, maxPositions } = language(raw, context, recipe.place ?? STANDALONE);
       return {
-        type: "decoder-only",
+        type: recipe.type ?? "decoder-only",
         root: module(context.architecture, "", [backbone, head]),
         audio: undefined,
-        context: contextUpTo(maxPositions),
+        context: { ...contextUpTo(maxPositions), hard: recipe.hardLimit ?? false },
       };
     },
   };
 }
+
+interface LlamaLike<Config> extends Omit<Recipe, "build"> {
+  readonly read: (raw: RawConfig, context: Context) => Config;
+  readonly habits: (config: Config, about: About) => DecoderHabits;
+}
+
+interface About {
+  readonly sizes: DecoderSizes;
+  readonly raw: RawConfig;
+  readonly context: Context;
+}
+
+/** A family in Llama's shape: its config's fields, and what sets it apart. */
+export const llamaLike = <Config extends DecoderConfig>(
+  recipe: LlamaLike<Config>,
+): ReturnType<typeof decoderOnly> =>
+  decoderOnly({
+    ...recipe,
+    build(raw, context, place) {
+      const config = recipe.read(raw, context);
+      const sizes = decoderSizes(config, context);
+      return {
+        ...causalLm(sizes, recipe.habits(config, { sizes, raw, context }), place),
+        maxPositions: config.max_position_embeddings,
+      };
+    },
+  });
 
 /** The path's containers around a module: `under("language_model.model", m)` puts it where its name ends. */
 export function under(path: string, inner: Module, className: string): Module {

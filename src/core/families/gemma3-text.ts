@@ -10,7 +10,7 @@ import {
   reader,
   text,
 } from "../config/schema.ts";
-import { causalLm, slidingVariants } from "../towers/causal-lm.ts";
+import { causalLm, SANDWICH_NORMS, slidingVariants } from "../towers/causal-lm.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
 import type { Family } from "./family.ts";
@@ -55,7 +55,7 @@ export const gemma3Text = decoderOnly({
           classes: "Gemma3",
           bias: { qkv: bias, o: bias },
           normedHeads: true,
-          sandwich: true,
+          norms: SANDWICH_NORMS,
           scaledEmbedding: true,
           rotaryKinds: ["full_attention", "sliding_attention"],
           variants: slidingVariants(sizes.layers, config.sliding_window, slides),

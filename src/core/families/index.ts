@@ -1,12 +1,20 @@
+import { cohere, cohere2 } from "./cohere.ts";
 import type { Family } from "./family.ts";
+import { gemma } from "./gemma.ts";
+import { gemma2 } from "./gemma2.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
+import { phi } from "./phi.ts";
+import { phi3 } from "./phi3.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { smollm3 } from "./smollm3.ts";
+import { stablelm } from "./stablelm.ts";
+import { starcoder2 } from "./starcoder2.ts";
 import { ultravox } from "./ultravox.ts";
 import { whisper } from "./whisper.ts";
 
@@ -24,6 +32,15 @@ export const families: readonly Family[] = [
   mistral,
   gemma3Text,
   granite,
+  gemma,
+  gemma2,
+  phi,
+  phi3,
+  smollm3,
+  cohere,
+  cohere2,
+  stablelm,
+  starcoder2,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

@@ -1,9 +1,11 @@
 import { type Module, module } from "../tree/module.ts";
 import type { ScoreStyle, Span } from "../tree/op.ts";
 import type { State } from "../tree/state.ts";
+import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
 import { linear } from "./linear.ts";
 
-type Projection = "q" | "k" | "v" | "o";
+/** "qkv": queries, keys and values of one matrix. */
+type Projection = "q" | "k" | "v" | "qkv" | "o";
 
 export interface AttentionOptions {
   /** Width of the sequence that asks, and of the result. */
@@ -15,6 +17,11 @@ export interface AttentionOptions {
   readonly headDim?: number;
   /** Which projections carry a bias: all by default. */
   readonly bias?: Partial<Record<Projection, boolean>> | boolean;
+  /** The matrices are stored as [inputs, outputs]: GPT-2. */
+  readonly transposed?: boolean;
+  /** Parameters of the attention itself, beside its projections. */
+  readonly tensors?: readonly Tensor[];
+  readonly buffers?: readonly DeviceBuffer[];
   /** Names of the projections, in checkpoint order. */
   readonly names: readonly (readonly [Projection, string])[];
   /** Modules of the attention besides its projections (norms on queries and keys), after them. */
@@ -33,20 +40,23 @@ export interface AttentionOptions {
  * [kvHeads × headDim, width], output [width, heads × headDim]. Heads are what tensor parallelism deals out.
  */
 export function attention(className: string, name: string, options: AttentionOptions): Module {
-  const { width, heads, kvHeads = heads, over = "self" } = options;
+  const { width, heads, kvHeads = heads, over = "self", transposed = false } = options;
   const headDim = options.headDim ?? Math.floor(width / heads);
   const source = over === "cross" ? (options.sourceWidth ?? width) : width;
   const biased = (which: Projection) =>
     typeof options.bias === "object" ? (options.bias[which] ?? true) : (options.bias ?? true);
   const projection = ([which, own]: readonly [Projection, string]): Module => {
     const bias = biased(which);
-    if (which === "q")
-      return linear(own, width, heads * headDim, { bias, divide: { by: "columns", units: heads } });
-    if (which === "o")
-      return linear(own, heads * headDim, width, { bias, divide: { by: "rows", units: heads } });
-    return linear(own, source, kvHeads * headDim, {
+    if (which === "o") {
+      const divide = { by: "rows", units: heads } as const;
+      return linear(own, heads * headDim, width, { bias, transposed, divide });
+    }
+    const outputs = { q: heads, k: kvHeads, v: kvHeads, qkv: heads + 2 * kvHeads }[which];
+    const divide = { by: "columns", units: which === "q" ? heads : kvHeads } as const;
+    return linear(own, which === "q" ? width : source, outputs * headDim, {
       bias,
-      divide: { by: "columns", units: kvHeads },
+      transposed,
+      divide,
     });
   };
   const window =
@@ -74,5 +84,7 @@ export function attention(className: string, name: string, options: AttentionOpt
       scores: options.scores,
     },
     ...(state && { state }),
+    ...(options.tensors && { tensors: options.tensors }),
+    ...(options.buffers && { buffers: options.buffers }),
   });
 }

@@ -12,6 +12,8 @@ export interface ExpertsOptions {
   /** Class and name of the module that holds the three-dimensional weights. */
   readonly class: string;
   readonly name?: string;
+  /** Stored as [experts, inputs, outputs], with a bias for each (gpt-oss). */
+  readonly transposedWithBias?: boolean;
 }
 
 /**
@@ -20,10 +22,17 @@ export interface ExpertsOptions {
  */
 export function fusedExperts(options: ExpertsOptions): Module {
   const { width, inner, experts } = options;
-  const tensors: Tensor[] = [
-    { name: "gate_up_proj", shape: [experts, 2 * inner, width], cut: { dim: 1, units: inner } },
-    { name: "down_proj", shape: [experts, width, inner], cut: { dim: 2, units: inner } },
-  ];
+  const tensors: Tensor[] = options.transposedWithBias
+    ? [
+        { name: "gate_up_proj", shape: [experts, width, 2 * inner], cut: { dim: 2, units: inner } },
+        { name: "gate_up_proj_bias", shape: [experts, 2 * inner], cut: { dim: 1, units: inner } },
+        { name: "down_proj", shape: [experts, inner, width], cut: { dim: 1, units: inner } },
+        { name: "down_proj_bias", shape: [experts, width] },
+      ]
+    : [
+        { name: "gate_up_proj", shape: [experts, 2 * inner, width], cut: { dim: 1, units: inner } },
+        { name: "down_proj", shape: [experts, width, inner], cut: { dim: 2, units: inner } },
+      ];
   return module(options.class, options.name ?? "experts", [], { tensors });
 }
 

@@ -1,12 +1,13 @@
-import { attention } from "../layers/attention.ts";
+import { type AttentionOptions, attention } from "../layers/attention.ts";
 import { embedding } from "../layers/embedding.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
 import { rotary } from "../layers/rotary.ts";
-import { type Indices, those, upTo } from "../tree/indices.ts";
+import { type Indices, inBoth, those, upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import type { Span } from "../tree/op.ts";
+import type { Tensor } from "../tree/tensor.ts";
 
 /** Where a language model hangs in the whole: composite models keep the same layers under other names. */
 export interface Place {
@@ -37,11 +38,13 @@ export interface DecoderSizes {
   readonly tied: boolean;
 }
 
-/** Layers that differ from others of the same model in what they see or in their feed-forward. */
+/** Layers that differ from others of the same model in what they see or in what they are made of. */
 export interface LayerVariant {
   readonly indices: Indices;
   /** Default: every earlier position. */
   readonly span?: Span;
+  /** In place of the grouped-query attention of the model. */
+  readonly attention?: Module;
   /** In place of the gated feed-forward of the model's inner width; its name is `mlp` unless it says otherwise. */
   readonly feedForward?: Module;
 }
@@ -59,21 +62,68 @@ export function slidingVariants(
   ];
 }
 
+/** Two variants, by whether `differs` holds for a layer. */
+export const variantsBy = (
+  layers: number,
+  differs: (index: number) => boolean,
+  [usual, other]: readonly [Omit<LayerVariant, "indices">, Omit<LayerVariant, "indices">],
+): readonly LayerVariant[] => [
+  { ...usual, indices: those(layers, (index) => !differs(index)) },
+  { ...other, indices: those(layers, differs) },
+];
+
+/** Layers that differ in two ways that do not depend on each other: one variant for each pair that occurs. */
+export const crossed = (
+  one: readonly LayerVariant[],
+  other: readonly LayerVariant[],
+): readonly LayerVariant[] =>
+  one.flatMap((a) => other.map((b) => ({ ...a, ...b, indices: inBoth(a.indices, b.indices) })));
+
+/** Norms of a layer before attention and before the feed-forward, the usual way. */
+const PRE_NORMS = ["input_layernorm", "post_attention_layernorm"] as const;
+/** One norm, whose result both attention and feed-forward take; they run side by side. */
+export const PARALLEL_NORMS = ["input_layernorm"] as const;
+/** Norms after attention and feed-forward too (Gemma 2 and 3). */
+export const SANDWICH_NORMS = [
+  ...PRE_NORMS,
+  "pre_feedforward_layernorm",
+  "post_feedforward_layernorm",
+] as const;
+/** Norms after attention and feed-forward only (OLMo 2). */
+export const POST_NORMS = ["post_attention_layernorm", "post_feedforward_layernorm"] as const;
+
 /** What sets the Llama descendants apart. */
 export interface DecoderHabits {
   /** Prefix of the class names: "Llama", "Qwen2". */
   readonly classes: string;
-  readonly bias?: { readonly qkv?: boolean; readonly o?: boolean; readonly feedForward?: boolean };
-  /** RMS norm over each head's queries and keys. */
-  readonly normedHeads?: boolean;
-  /** Norms after attention and feed-forward too (Gemma 2 and 3). */
-  readonly sandwich?: boolean;
+  readonly bias?: {
+    readonly qkv?: boolean;
+    readonly o?: boolean;
+    readonly feedForward?: boolean;
+    readonly head?: boolean;
+  };
+  /** Default: RMS norm. */
+  readonly norm?: (name: string, width: number) => Module;
+  /** Names of a layer's norms. */
+  readonly norms?: readonly string[];
+  /** Default: "norm". */
+  readonly finalNorm?: string;
+  /** Names of the attention's projections where they are not Llama's. */
+  readonly projections?: AttentionOptions["names"];
+  /** RMS norm over each head's queries and keys, or the modules that do something of the kind. */
+  readonly normedHeads?: boolean | readonly Module[];
+  /** Parameters of the attention itself. */
+  readonly attentionTensors?: readonly Tensor[];
+  /** In place of the gated feed-forward where a variant has none of its own. */
+  readonly feedForward?: Module;
   /** The embedding is scaled by a number that lives in an fp32 buffer (Gemma). */
   readonly scaledEmbedding?: boolean;
   /** Layers of several kinds, together covering all indices; default: one causal kind. */
   readonly variants?: readonly LayerVariant[];
   /** One pair of rotary tables for each. */
   readonly rotaryKinds?: readonly string[];
+  /** How many values of a head are rotated; default: all. */
+  readonly rotated?: number;
   /** Whether the head computes logits for the whole prompt or, with `logits_to_keep`, only for the last position. */
   readonly logits?: "all" | "last";
 }
@@ -86,75 +136,118 @@ const PROJECTIONS = [
 ] as const;
 
 /**
- * The decoder-only language model in Llama's shape (Touvron et al. 2023): token table, pre-norm layers with rotary
- * grouped-query attention and a gated feed-forward, a final RMS norm, and a head without bias.
+ * The decoder-only language model in Llama's shape (Touvron et al. 2023): token table, layers with rotary grouped-query
+ * attention and a gated feed-forward, a final norm, and a head.
  */
 export function causalLm(
   sizes: DecoderSizes,
   habits: DecoderHabits,
   place: Place = STANDALONE,
 ): LanguageModel {
-  const { vocab, width, layers, headDim } = sizes;
+  const { vocab, width, layers, headDim, tied } = sizes;
   const { classes, variants = [{ indices: upTo(layers) }] } = habits;
-  const last = place.backbone.split(".").at(-1) ?? place.backbone;
-  const backbone = module(
-    `${classes}Model`,
-    last,
-    [
-      embedding("embed_tokens", vocab, width, {
-        component: "embeddings",
-        divided: true,
-        ...(habits.scaledEmbedding && {
-          buffers: [{ name: "embed_scale", shape: [], dtype: "fp32", persistent: false }],
-        }),
-      }),
+  const norm = normOf(habits);
+  return languageModel({
+    class: `${classes}Model`,
+    place,
+    vocab,
+    width,
+    tiedTo: tied ? "embed_tokens" : undefined,
+    children: [
+      tokenTable("embed_tokens", vocab, width, habits.scaledEmbedding),
       ...variants.map((variant) => stack(variant.indices, decoderLayer(sizes, habits, variant))),
-      rmsNorm("norm", width, `${classes}RMSNorm`),
-      rotary("rotary_emb", `${classes}RotaryEmbedding`, headDim, habits.rotaryKinds),
+      norm(habits.finalNorm ?? "norm", width),
+      rotary(
+        "rotary_emb",
+        `${classes}RotaryEmbedding`,
+        habits.rotated ?? headDim,
+        habits.rotaryKinds,
+      ),
     ],
-    { component: "text_model", op: { kind: "tower", side: "decoder", width } },
-  );
-  const head: Module = {
-    ...linear(place.head.split(".").at(-1) ?? place.head, width, vocab, {
-      bias: false,
-      component: sizes.tied ? "embeddings" : "lm_head",
-      divide: { by: "columns" },
-      ...(sizes.tied && { tiedTo: `${place.backbone}.embed_tokens.weight` }),
+    headBias: habits.bias?.head,
+    logits: habits.logits,
+  });
+}
+
+const normOf = ({ norm, classes }: DecoderHabits) =>
+  norm ?? ((name: string, width: number) => rmsNorm(name, width, `${classes}RMSNorm`));
+
+/** The embedding of tokens, divided by rows under tensor parallelism. */
+export const tokenTable = (name: string, vocab: number, width: number, scaled = false): Module =>
+  embedding(name, vocab, width, {
+    component: "embeddings",
+    divided: true,
+    ...(scaled && {
+      buffers: [{ name: "embed_scale", shape: [], dtype: "fp32", persistent: false }],
     }),
-    op: { kind: "head", vocab, positions: habits.logits ?? "last" },
+  });
+
+interface Shell {
+  /** Class of the backbone. */
+  readonly class: string;
+  readonly place: Place;
+  readonly vocab: number;
+  readonly width: number;
+  /** Path of the token table below the backbone, where the head shares it. */
+  readonly tiedTo: string | undefined;
+  readonly children: readonly (Module | undefined)[];
+  readonly headBias?: boolean | undefined;
+  /** Width that the head takes, where the backbone projects its own to another one. */
+  readonly headWidth?: number;
+  readonly logits?: "all" | "last" | undefined;
+}
+
+/** A backbone and its head, whatever lies in the backbone. */
+export function languageModel(shell: Shell): LanguageModel {
+  const { place, vocab, width, tiedTo, headBias = false, headWidth = width } = shell;
+  const last = (path: string) => path.split(".").at(-1) ?? path;
+  const backbone = module(shell.class, last(place.backbone), shell.children, {
+    component: "text_model",
+    op: { kind: "tower", side: "decoder", width },
+  });
+  const head: Module = {
+    ...linear(last(place.head), headWidth, vocab, {
+      bias: headBias,
+      component: tiedTo !== undefined && !headBias ? "embeddings" : "lm_head",
+      divide: { by: "columns" },
+      ...(tiedTo !== undefined && { tiedTo: `${place.backbone}.${tiedTo}.weight` }),
+    }),
+    op: { kind: "head", vocab, positions: shell.logits ?? "last" },
   };
   return { backbone, head, width, vocab };
 }
 
 function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: LayerVariant): Module {
   const { width, inner, heads, kvHeads, headDim } = sizes;
-  const { classes, bias = {}, sandwich = false } = habits;
+  const { classes, bias = {}, norms = PRE_NORMS, normedHeads = false } = habits;
   const qkv = bias.qkv ?? false;
+  const norm = normOf(habits);
+  const attend =
+    variant.attention ??
+    attention(`${classes}Attention`, "self_attn", {
+      width,
+      heads,
+      kvHeads,
+      headDim,
+      names: habits.projections ?? PROJECTIONS,
+      bias: { q: qkv, k: qkv, v: qkv, qkv, o: bias.o ?? false },
+      extra:
+        normedHeads === true
+          ? [norm("q_norm", headDim), norm("k_norm", headDim)]
+          : normedHeads || [],
+      ...(habits.attentionTensors && { tensors: habits.attentionTensors }),
+      span: variant.span ?? { kind: "causal" },
+      scores: "fp32-softmax",
+      cached: true,
+    });
   const feedForward =
     variant.feedForward ??
+    habits.feedForward ??
     gatedFeedForward(`${classes}MLP`, "mlp", width, inner, { bias: bias.feedForward ?? false });
-  const norm = (name: string, size = width) => rmsNorm(name, size, `${classes}RMSNorm`);
   return module(
     `${classes}DecoderLayer`,
     "layers",
-    [
-      attention(`${classes}Attention`, "self_attn", {
-        width,
-        heads,
-        kvHeads,
-        headDim,
-        names: PROJECTIONS,
-        bias: { q: qkv, k: qkv, v: qkv, o: bias.o ?? false },
-        extra: habits.normedHeads ? [norm("q_norm", headDim), norm("k_norm", headDim)] : [],
-        span: variant.span ?? { kind: "causal" },
-        scores: "fp32-softmax",
-        cached: true,
-      }),
-      feedForward,
-      norm("input_layernorm"),
-      norm("post_attention_layernorm"),
-      ...(sandwich ? [norm("pre_feedforward_layernorm"), norm("post_feedforward_layernorm")] : []),
-    ],
-    { op: { kind: "layer", width, blocks: [{ run: "self_attn" }, { run: feedForward.name }] } },
+    [attend, feedForward, ...norms.map((name) => norm(name, width))],
+    { op: { kind: "layer", width, blocks: [{ run: attend.name }, { run: feedForward.name }] } },
   );
 }
