@@ -28,7 +28,8 @@ export default defineConfig([
   {
     name: "bin",
     entry: { cli: "src/cli/main.ts" },
-    format: "esm",
+    // CommonJS: node starts it about 6 ms sooner than a module (docs/performance.md).
+    format: "cjs",
     platform: "node",
     target: "node20",
     dts: false,

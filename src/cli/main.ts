@@ -83,16 +83,20 @@ function sentence(error: CommanderError): string {
     .trim();
 }
 
-try {
-  await program().parseAsync(process.argv);
-} catch (error) {
-  if (error instanceof CommanderError) {
-    if (error.exitCode !== 0 || error.code === "commander.help") {
-      process.stderr.write(`llm-memory-calculator: ${sentence(error)} See --help.\n`);
+async function main(): Promise<void> {
+  try {
+    await program().parseAsync(process.argv);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode !== 0 || error.code === "commander.help") {
+        process.stderr.write(`llm-memory-calculator: ${sentence(error)} See --help.\n`);
+        process.exitCode = BAD_INPUT;
+      }
+    } else if (error instanceof InputError) {
+      process.stderr.write(`llm-memory-calculator: ${error.message}\n`);
       process.exitCode = BAD_INPUT;
-    }
-  } else if (error instanceof InputError) {
-    process.stderr.write(`llm-memory-calculator: ${error.message}\n`);
-    process.exitCode = BAD_INPUT;
-  } else throw error;
+    } else throw error;
+  }
 }
+
+void main();

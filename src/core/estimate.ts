@@ -1,7 +1,7 @@
 import { attentionType } from "./derive/attention-type.ts";
 import { countParameters } from "./derive/parameters.ts";
 import { type DescribeOptions, describe } from "./describe.ts";
-import type { Amount, Engine, Phase, Setup } from "./engines/engine.ts";
+import type { Amount, Engine, Moment, Phase, Setup } from "./engines/engine.ts";
 import { engines, findEngine } from "./engines/index.ts";
 import { InputError } from "./errors.ts";
 import type { Model } from "./model.ts";
@@ -107,8 +107,10 @@ export function prepare(
       let total = 0;
       for (const amount of amounts) {
         let size = 0;
-        for (const candidate of amount)
-          size = Math.max(size, evaluatePolynomial(candidate, values));
+        for (const { formula, when } of amount) {
+          if (when && values[when.axis] < when.atLeast) continue;
+          size = Math.max(size, evaluatePolynomial(formula, values));
+        }
         total += Math.ceil(size);
       }
       if (total > most) {
@@ -135,15 +137,25 @@ export function prepare(
 /** Swallows the assumptions that a quick total does not print. */
 const IGNORED = { push: () => 0 } as unknown as string[];
 
+interface Candidate {
+  readonly formula: Polynomial;
+  readonly when?: NonNullable<Moment["when"]>;
+}
+
 /** The formulas that can be the largest; those that another one covers whatever the lengths are dropped. */
-function compile(amount: Amount): readonly Polynomial[] {
-  if ("sum" in amount) return [polynomial(amount.sum)];
-  const all = amount.peakOf.map((moment) => polynomial(moment.buffers.map(({ size }) => size)));
+function compile(amount: Amount): readonly Candidate[] {
+  if ("sum" in amount) return [{ formula: polynomial(amount.sum) }];
+  const all = amount.peakOf.map(
+    ({ buffers, when }): Candidate => ({
+      formula: polynomial(buffers.map(({ size }) => size)),
+      ...(when && { when }),
+    }),
+  );
+  const covers = (a: Candidate, b: Candidate) => !a.when && dominates(a.formula, b.formula);
   return all.filter(
     (one, index) =>
       !all.some(
-        (other, at) =>
-          at !== index && dominates(other, one) && (!dominates(one, other) || at < index),
+        (other, at) => at !== index && covers(other, one) && (!covers(one, other) || at < index),
       ),
   );
 }

@@ -1,6 +1,6 @@
 import { computeDtype, type Dtype, parsePrecision } from "./dtype.ts";
-import type { Setup } from "./engines/engine.ts";
-import { InputError } from "./errors.ts";
+import type { AttentionKernel, Setup } from "./engines/engine.ts";
+import { InputError, shown } from "./errors.ts";
 import type { Model } from "./model.ts";
 import { whole } from "./workload.ts";
 
@@ -10,6 +10,8 @@ export interface SetupOptions {
   readonly precision?: string;
   /** Dtype of the KV cache: default the dtype that activations have. */
   readonly kvCacheDtype?: string;
+  /** How attention is computed, as transformers names it: "sdpa" (default; flash kernels) or "eager". */
+  readonly attnImplementation?: string;
   /** Ranks that share the model. Default 1. */
   readonly tensorParallelSize?: number;
 }
@@ -28,6 +30,7 @@ export function settleSetup(model: Model, options: SetupOptions, assumed: string
     precision,
     compute,
     kvCache,
+    attention: kernelOf(options.attnImplementation),
     tensorParallel: whole(options.tensorParallelSize ?? 1, "tensorParallelSize", MAX_RANKS),
   };
 }
@@ -47,4 +50,15 @@ function precisionOf(model: Model, options: SetupOptions, assumed: string[]): Dt
   if (model.dtype !== undefined) return model.dtype;
   assumed.push("The config states no dtype: fp16 is taken. --precision says otherwise.");
   return "fp16";
+}
+
+/** flash_attention_2 holds what SDPA's flash kernel holds. */
+function kernelOf(name: string | undefined): AttentionKernel {
+  if (name === undefined || name === "sdpa" || name === "flash_attention_2") return "sdpa";
+  if (name === "eager") return "eager";
+  throw new InputError(
+    "unknown-option",
+    `--attn-implementation is ${shown(name)}, which is not known: use sdpa, flash_attention_2 or eager.`,
+    "attnImplementation",
+  );
 }

@@ -4,11 +4,11 @@ declare const unit: unique symbol;
 /** A whole number of bytes. Made by {@link bytes}; divided into GB or GiB only by the functions of this file. */
 export type Bytes = number & { readonly [unit]: "bytes" };
 
-export const KB = 1e3;
-export const MB = 1e6;
+const KB = 1e3;
+const MB = 1e6;
 /** A gigabyte: 10⁹ bytes, as disks and downloads are sold. */
 export const GB = 1e9;
-export const KiB = 2 ** 10;
+const KiB = 2 ** 10;
 export const MiB = 2 ** 20;
 /** A gibibyte: 2³⁰ bytes, as GPUs are sold ("24 GB") and as vLLM and nvidia-smi count. */
 export const GiB = 2 ** 30;

@@ -25,6 +25,8 @@ export interface Workload {
   readonly batchSize: number;
   /** Tokens in the decoder's context when generation ends; 0 where nothing is generated. */
   readonly contextTokens: number;
+  /** Tokens of it that get keys and values: one less where the last generated token ends the run. */
+  readonly cachedTokens: number;
   /** Tokens of the prompt, audio tokens included. */
   readonly promptTokens: number;
   readonly audioTokens: number;
@@ -121,10 +123,13 @@ export function settleWorkload(
   if (model.audio && options.audioSeconds === undefined && options.encoderSeqLength === undefined) {
     assumed.push(`The audio is ${DEFAULT_AUDIO_SECONDS} s long. --audio-seconds says otherwise.`);
   }
+  const promptTokens = Math.min(prompt, context);
+  const ends = stated === undefined && fresh !== undefined;
   return {
     batchSize,
     contextTokens: context,
-    promptTokens: Math.min(prompt, context),
+    cachedTokens: ends ? Math.max(promptTokens, context - 1) : context,
+    promptTokens,
     audioTokens,
     audio,
   };
@@ -194,6 +199,7 @@ export function whole(value: unknown, option: string, most: number): number {
 export function axesOf({
   batchSize,
   contextTokens,
+  cachedTokens,
   promptTokens,
   audioTokens,
   audio,
@@ -208,6 +214,7 @@ export function axesOf({
     audioTokens,
     prompt: promptTokens,
     context: contextTokens,
+    cached: cachedTokens,
     recordingFrames: audio?.frames ?? 0,
   };
 }

@@ -25,7 +25,6 @@ export const decimal = () => z.number("a finite number");
 export const flag = () => z.boolean("true or false");
 export const text = () => z.string("a string");
 export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, "a list");
-export const anything = () => z.unknown();
 
 /** The default that the reference implementation's config class has. */
 export const or = <T extends z.ZodMiniType>(schema: T, value: z.output<T>) =>

@@ -9,8 +9,10 @@ export interface Cache {
   readonly component: Component;
   readonly kind: "self" | "cross" | "recurrent";
   readonly label: string;
-  /** Bytes when `length` positions are in the cache. */
-  readonly size: (length: "context" | "prompt") => readonly Product[];
+  /** Sliding window in tokens, where there is one. */
+  readonly window?: number;
+  /** Bytes when `length` positions are in the cache, of which no more than `atMost` are kept (default: the window). */
+  readonly size: (length: "context" | "cached" | "prompt", atMost?: number) => readonly Product[];
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Dtype } from "../dtype.ts";
 import type { Model } from "../model.ts";
+import type { Axis } from "../quantity/axis.ts";
 import type { Product } from "../quantity/product.ts";
 import type { Component } from "../tree/module.ts";
 
@@ -26,6 +27,8 @@ export interface HeldBuffer {
 export interface Moment {
   readonly at: string;
   readonly buffers: readonly HeldBuffer[];
+  /** The moment only occurs where an axis has at least this length. */
+  readonly when?: { readonly axis: Axis; readonly atLeast: number };
 }
 
 /** An amount of bytes as a formula: a sum, or the largest of several moments. */
@@ -50,7 +53,11 @@ export interface Setup {
   readonly compute: Dtype;
   readonly kvCache: Dtype;
   readonly tensorParallel: number;
+  readonly attention: AttentionKernel;
 }
+
+/** How attention is computed: with kernels that never hold the scores (`sdpa`), or in plain steps that do (`eager`). */
+export type AttentionKernel = "sdpa" | "eager";
 
 /** The rules of one runtime: who keeps what, and when. */
 export interface Engine {

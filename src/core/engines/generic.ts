@@ -4,8 +4,9 @@ import { type Product, times } from "../quantity/product.ts";
 import type { Component, Module } from "../tree/module.ts";
 import { walk } from "../tree/walk.ts";
 import type { Engine, Setup } from "./engine.ts";
-import { decodeFlow, encoderFlow, headMoment, prefillFlow, towerMoments } from "./moments.ts";
-import { inputLine, towersOf } from "./transformers.ts";
+import { flows } from "./transformers/flow.ts";
+import { audioInput } from "./transformers/index.ts";
+import { findOp, headMoment, towerMoments, towersOf } from "./transformers/tower.ts";
 import { weightLines } from "./weights.ts";
 
 const PLAN = "engine-neutral accounting: everything that exists at some time, held at once";
@@ -21,7 +22,7 @@ export const generic: Engine = {
   phases: () => ["all"],
   plan(model, setup) {
     const lines = weightLines(model, setup, ["all"]);
-    if (model.audio) lines.push({ ...inputLine(model, setup, ["all"]), source: PLAN });
+    if (model.audio) lines.push({ ...audioInput(model, setup, ["all"]), source: PLAN });
     for (const { component, sum } of encoderKeysAndValues(model.root, setup)) {
       lines.push({
         label: "encoder self-attention K/V, all layers",
@@ -42,14 +43,16 @@ export const generic: Engine = {
         alive: { all: { sum: cache.size("context") } },
       });
     }
+    const flow = flows(setup);
+    const head = findOp(model.root, "head");
     for (const tower of towersOf(model.root)) {
-      const head = headOpOf(model.root);
-      const flows =
-        tower.side === "encoder" ? [encoderFlow(setup)] : [prefillFlow(setup), decodeFlow(setup)];
-      const moments = flows.flatMap((flow) => [
-        ...towerMoments(tower.module, flow),
-        ...(tower.side === "decoder" && head ? [headMoment(head, tower.width, flow)] : []),
-      ]);
+      const moments =
+        tower.op.side === "encoder"
+          ? towerMoments(tower, flow.encode)
+          : [flow.prefill, flow.decode].flatMap((pass) => [
+              ...towerMoments(tower, pass),
+              ...(head ? [headMoment(head, tower.op.width, pass)] : []),
+            ]);
       lines.push({
         label: "activations",
         component: tower.component,
@@ -62,14 +65,6 @@ export const generic: Engine = {
     return lines;
   },
 };
-
-function headOpOf(root: Module) {
-  let found: Extract<NonNullable<Module["op"]>, { kind: "head" }> | undefined;
-  walk(root, ({ op }) => {
-    if (op?.kind === "head") found ??= op;
-  });
-  return found;
-}
 
 /**
  * Keys and values of every layer of a bidirectional encoder. No runtime keeps them all: they live for one layer. Other

@@ -1,7 +1,7 @@
 import { InputError, nearest, shown } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import { generic } from "./generic.ts";
-import { transformers } from "./transformers.ts";
+import { transformers } from "./transformers/index.ts";
 
 /** The runtimes whose rules are known, the default first. */
 export const engines: readonly Engine[] = [transformers, generic];

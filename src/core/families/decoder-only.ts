@@ -8,7 +8,7 @@ import {
   type Place,
   STANDALONE,
 } from "../towers/causal-lm.ts";
-import { type Module, module } from "../tree/module.ts";
+import { module } from "../tree/module.ts";
 import { type DecoderConfig, decoderSizes } from "./decoder-config.ts";
 import { type Context, type Family, type LanguagePart, statedDtype } from "./family.ts";
 
@@ -78,9 +78,3 @@ export const llamaLike = <Config extends DecoderConfig>(
       };
     },
   });
-
-/** The path's containers around a module: `under("language_model.model", m)` puts it where its name ends. */
-export function under(path: string, inner: Module, className: string): Module {
-  const containers = path.split(".").slice(0, -1);
-  return containers.reduceRight((child, name) => module(className, name, [child]), inner);
-}

@@ -42,26 +42,31 @@ export const qwen2Audio: Family = {
       "qwen2",
     );
     const root = module(context.architecture, "", [
-      module("Qwen2AudioModel", "model", [
-        whisperEncoder(
-          {
-            bins: audio.num_mel_bins,
-            width: audio.d_model,
-            layers: audio.encoder_layers,
-            heads: audio.encoder_attention_heads,
-            inner: audio.encoder_ffn_dim,
-            positions: audio.max_source_positions,
-          },
-          { name: "audio_tower", classes: "Qwen2Audio", component: "audio_encoder" },
-        ),
-        module(
-          "Qwen2AudioMultiModalProjector",
-          "multi_modal_projector",
-          [linear("linear", audio.d_model, text.width)],
-          { component: "audio_projector", op: { kind: "projector", widths: [text.width] } },
-        ),
-        text.backbone,
-      ]),
+      module(
+        "Qwen2AudioModel",
+        "model",
+        [
+          whisperEncoder(
+            {
+              bins: audio.num_mel_bins,
+              width: audio.d_model,
+              layers: audio.encoder_layers,
+              heads: audio.encoder_attention_heads,
+              inner: audio.encoder_ffn_dim,
+              positions: audio.max_source_positions,
+            },
+            { name: "audio_tower", classes: "Qwen2Audio", component: "audio_encoder" },
+          ),
+          module(
+            "Qwen2AudioMultiModalProjector",
+            "multi_modal_projector",
+            [linear("linear", audio.d_model, text.width)],
+            { component: "audio_projector", op: { kind: "projector", widths: [text.width] } },
+          ),
+          text.backbone,
+        ],
+        { op: { kind: "merge", checked: false, kept: false } },
+      ),
       text.head.op?.kind === "head"
         ? { ...text.head, op: { ...text.head.op, positions: "all" } }
         : text.head,

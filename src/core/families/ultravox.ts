@@ -54,15 +54,20 @@ export const ultravox: Family = {
       backbone: "language_model.model",
       head: "language_model.lm_head",
     });
-    const root = module(context.architecture, "", [
-      whisperEncoder(sizes, {
-        name: "audio_tower",
-        classes: "Whisper",
-        component: "audio_encoder",
-      }),
-      projector(config, sizes, language.width),
-      module("CausalLM", "language_model", [language.backbone, language.head]),
-    ]);
+    const root = module(
+      context.architecture,
+      "",
+      [
+        whisperEncoder(sizes, {
+          name: "audio_tower",
+          classes: "Whisper",
+          component: "audio_encoder",
+        }),
+        projector(config, sizes, language.width),
+        module("CausalLM", "language_model", [language.backbone, language.head]),
+      ],
+      { op: { kind: "merge", checked: false, kept: false } },
+    );
     return {
       type: "audio-llm",
       root,

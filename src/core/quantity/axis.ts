@@ -19,8 +19,10 @@ export const AXES = [
   "audioTokens",
   /** Tokens of the prompt, audio tokens included. */
   "prompt",
-  /** Tokens in the decoder's cache when generation ends. */
+  /** Tokens of the decoder's context when generation ends. */
   "context",
+  /** Tokens that have keys and values by then: the last generated one is never fed back. */
+  "cached",
   /** Mel frames of the whole recording, of which a long-form run holds all. */
   "recordingFrames",
 ] as const;

@@ -70,6 +70,7 @@ function peakMoment(moments: readonly Moment[], values: AxisValues): Moment | un
   let peak: Moment | undefined;
   let most = -1;
   for (const moment of moments) {
+    if (moment.when && values[moment.when.axis] < moment.when.atLeast) continue;
     const size = sumOf(sizes(moment), values);
     if (size > most) [peak, most] = [moment, size];
   }

@@ -147,6 +147,7 @@ export function causalLm(
   const { vocab, width, layers, headDim, tied } = sizes;
   const { classes, variants = [{ indices: upTo(layers) }] } = habits;
   const norm = normOf(habits);
+  const rotated = habits.rotated ?? headDim;
   return languageModel({
     class: `${classes}Model`,
     place,
@@ -157,13 +158,9 @@ export function causalLm(
       tokenTable("embed_tokens", vocab, width, habits.scaledEmbedding),
       ...variants.map((variant) => stack(variant.indices, decoderLayer(sizes, habits, variant))),
       norm(habits.finalNorm ?? "norm", width),
-      rotary(
-        "rotary_emb",
-        `${classes}RotaryEmbedding`,
-        habits.rotated ?? headDim,
-        habits.rotaryKinds,
-      ),
+      rotary("rotary_emb", `${classes}RotaryEmbedding`, rotated, habits.rotaryKinds),
     ],
+    rotary: rotated,
     headBias: habits.bias?.head,
     logits: habits.logits,
   });
@@ -191,6 +188,8 @@ interface Shell {
   /** Path of the token table below the backbone, where the head shares it. */
   readonly tiedTo: string | undefined;
   readonly children: readonly (Module | undefined)[];
+  /** Width of the cosines and sines that are made once for all layers. */
+  readonly rotary?: number;
   readonly headBias?: boolean | undefined;
   /** Width that the head takes, where the backbone projects its own to another one. */
   readonly headWidth?: number;
@@ -203,7 +202,12 @@ export function languageModel(shell: Shell): LanguageModel {
   const last = (path: string) => path.split(".").at(-1) ?? path;
   const backbone = module(shell.class, last(place.backbone), shell.children, {
     component: "text_model",
-    op: { kind: "tower", side: "decoder", width },
+    op: {
+      kind: "tower",
+      side: "decoder",
+      width,
+      ...(shell.rotary !== undefined && { rotary: shell.rotary }),
+    },
   });
   const head: Module = {
     ...linear(last(place.head), headWidth, vocab, {

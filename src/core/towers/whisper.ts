@@ -96,7 +96,7 @@ export function whisperDecoder(
       ),
       layerNorm("layer_norm", width),
     ],
-    { component, op: { kind: "tower", side: "decoder", width } },
+    { component, op: { kind: "tower", side: "decoder", width, held: 2 } },
   );
 }
 

@@ -73,8 +73,3 @@ export function module(
 export function stack(indices: Indices, layer: Module): Module | undefined {
   return indices.length === 0 ? undefined : { ...layer, indices };
 }
-
-/** The same module under another name or component. */
-export function as(layer: Module, change: { name?: string; component?: Component }): Module {
-  return { ...layer, ...change };
-}

@@ -31,6 +31,8 @@ export type Op =
   | { readonly kind: "layer"; readonly width: number; readonly blocks: readonly Block[] }
   /** Maps encoder positions to the language model's width: one matrix after the other, by output width. */
   | { readonly kind: "projector"; readonly widths: readonly number[] }
+  /** Puts encoded audio or images in the place of their placeholder tokens. */
+  | MergeOp
   /** Output logits, for every position of the prompt or only for the last one. */
   | { readonly kind: "head"; readonly vocab: number; readonly positions: "all" | "last" }
   /** A whole stack with its entry and exit. */
@@ -38,6 +40,10 @@ export type Op =
       readonly kind: "tower";
       readonly side: Side;
       readonly width: number;
+      /** Hidden states that the tower's frame keeps besides the running layer's input: the embedded input, by default one. */
+      readonly held?: number;
+      /** Width of the rotary cosines and sines that are made once for all layers. */
+      readonly rotary?: number;
       /** What turns features into the first hidden state. */
       readonly entry?: ConvFrontEnd;
     };
@@ -68,6 +74,15 @@ export interface ExpertsOp {
   readonly inner: number;
   readonly experts: number;
   readonly perToken: number;
+}
+
+/** How a composite model's forward puts encoded features among the token embeddings. */
+export interface MergeOp {
+  readonly kind: "merge";
+  /** Whether it selects the placeholders' embeddings first, only to compare shapes (`inputs_embeds[mask]`). */
+  readonly checked: boolean;
+  /** Whether the features stay referenced until the forward returns (it returns them). */
+  readonly kept: boolean;
 }
 
 /** Strided convolutions over mel frames (Whisper's two): each output is `stride` times shorter than its input. */

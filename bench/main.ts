@@ -1,0 +1,64 @@
+/**
+ * `npm run bench`: how long things take, as ratios where a ratio says more than a time. Run `npm run build` first.
+ * The last result is kept in docs/performance.md.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { catalogConfig, countParameters, describe, estimate, prepare } from "llm-memory-calculator";
+import { Bench } from "tinybench";
+
+const BIN = "dist/cli.cjs";
+
+/** Milliseconds that a whole process takes. */
+function once(args: readonly string[]): number {
+  const start = performance.now();
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`node ${args.join(" ")}: ${stderr}`);
+  return performance.now() - start;
+}
+
+/** Both commands in turn, so that a busy machine slows both; the least of each is compared. */
+function startUp(): void {
+  const bare = ["-e", "0"];
+  const command = [BIN, "estimate", "openai/whisper-large-v3-turbo"];
+  const times: { bare: number[]; command: number[] } = { bare: [], command: [] };
+  for (let run = 0; run < 30; run++) {
+    times.bare.push(once(bare));
+    times.command.push(once(command));
+  }
+  const least = { bare: Math.min(...times.bare), command: Math.min(...times.command) };
+  console.log(`start-up   node -e 0            ${least.bare.toFixed(1)} ms`);
+  console.log(
+    `           estimate (process)   ${least.command.toFixed(1)} ms   ${(least.command / least.bare).toFixed(2)} × bare node (aim: 1.5)`,
+  );
+}
+
+async function inProcess(): Promise<void> {
+  const config = (id: string): unknown => catalogConfig(id);
+  const whisper = config("openai/whisper-large-v3-turbo");
+  const deep = { ...(whisper as object), encoder_layers: 3200, decoder_layers: 400 };
+  const llama = config("meta-llama/Llama-3.1-70B");
+  const model = describe(whisper);
+  const prepared = prepare(model);
+  const bench = new Bench({ time: 400 });
+  bench
+    .add("describe + fold: Whisper large-v3-turbo", () => countParameters(describe(whisper).root))
+    .add("describe + fold: the same with 100 × the layers", () =>
+      countParameters(describe(deep).root),
+    )
+    .add("describe + fold: Llama 3.1 70B", () => countParameters(describe(llama).root))
+    .add("estimate with ledger, described model", () => estimate(model, { batchSize: 8 }))
+    .add("total of a prepared model", () => prepared.total({ batchSize: 8, audioSeconds: 20 }));
+  await bench.run();
+  for (const { name, result } of bench.tasks) {
+    if (!("latency" in result)) continue;
+    const micro = result.latency.p50 * 1000;
+    console.log(
+      `${name.padEnd(50)} ${micro.toFixed(2).padStart(9)} µs   ${Math.round(1e6 / micro).toLocaleString("en")} a second`,
+    );
+  }
+}
+
+if (!existsSync(BIN)) throw new Error(`${BIN} is not there: run npm run build first`);
+startUp();
+await inProcess();

@@ -1,0 +1,190 @@
+import { type Factor, type Product, times } from "../../quantity/product.ts";
+import type { AttentionOp } from "../../tree/op.ts";
+import type { HeldBuffer, Moment } from "../engine.ts";
+import { element, type Flow, half, headsHere, held, hidden } from "./flow.ts";
+
+/**
+ * What attention holds besides its caller's tensors. `cached`: keys and values are the cache's and counted there.
+ */
+export function attentionMoments(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
+  if (cached && flow.phase === "decode") return decoding(op, flow);
+  return [...(cached ? appending(op, flow) : []), ...scoring(op, cached, flow)];
+}
+
+const keysOf = (op: AttentionOp, flow: Flow): Factor =>
+  op.over === "cross" ? flow.memory : flow.keys;
+
+const perHead = (op: AttentionOp, heads: number, flow: Flow): Factor =>
+  times(headsHere(flow, heads) * op.headDim, "wide");
+
+/** Scores of every head: queries × keys, `bytes` each. */
+function scores(op: AttentionOp, flow: Flow, bytes: number): Product {
+  return [
+    ...flow.sequences,
+    times(headsHere(flow, op.heads), "heads"),
+    flow.queries,
+    keysOf(op, flow),
+    times(bytes, "B a score"),
+  ];
+}
+
+/**
+ * Bytes that one score takes in eager attention with an fp32 softmax: the masked scores, an fp32 copy (bf16 only: CUDA
+ * fuses half → float for fp16), the fp32 softmax, and for fp16 the result beside it.
+ */
+const softmaxBytes = ({ setup }: Flow): number => (setup.compute === "bf16" ? 10 : 8);
+
+/** The first append concatenates with an empty tensor: projections and copies of keys and values live together. */
+function appending(op: AttentionOp, flow: Flow): Moment[] {
+  if (op.over !== "cross") return [];
+  const size: Product = [
+    ...flow.sequences,
+    flow.memory,
+    perHead(op, op.kvHeads, flow),
+    element(flow),
+  ];
+  return [
+    {
+      at: "",
+      buffers: [
+        held("queries", hidden(flow, headsHere(flow, op.heads) * op.headDim)),
+        held("projected keys beside their cached copy", size),
+        held("projected values beside their cached copy", size),
+      ],
+    },
+  ];
+}
+
+function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
+  const queries = hidden(flow, headsHere(flow, op.heads) * op.headDim);
+  const keys = hidden(flow, headsHere(flow, op.kvHeads) * op.headDim);
+  const own: HeldBuffer[] = cached ? [] : [held("keys", keys), held("values", keys)];
+  const grouped = op.kvHeads < op.heads;
+  const repeated: HeldBuffer[] = grouped
+    ? [held("repeated keys", repeat(op, flow)), held("repeated values", repeat(op, flow))]
+    : [];
+  if (flow.setup.attention === "eager") {
+    const buffers = [held("queries", queries), ...own];
+    if (op.scores === "scaled-copy") {
+      const one = held("scores", scores(op, flow, half(flow) ? 2 : 4));
+      return [{ at: "", buffers: [...buffers, one, { ...one, label: "scaled scores" }] }];
+    }
+    return [
+      {
+        at: "",
+        buffers: [
+          ...buffers,
+          ...repeated,
+          held("scores and their softmax", scores(op, flow, softmaxBytes(flow))),
+        ],
+      },
+    ];
+  }
+  const output = held("attention output", queries);
+  // The flash kernel keeps the layout of the queries, so that the output projection needs a copy; the fp32 kernel does not.
+  const copy = half(flow) && !cached ? [held("its copy for the projection", queries)] : [];
+  const flash: Moment = { at: "", buffers: [held("queries", queries), ...own, output, ...copy] };
+  const rotated: Moment = {
+    at: "rotary",
+    buffers: [
+      held("queries and keys, turned", [times(4, "×"), ...queries]),
+      held("keys", [times(2, "×"), ...keys]),
+    ],
+  };
+  const moments = [flash, ...(op.scores === "fp32-softmax" && cached ? [rotated] : [])];
+  if (grouped && !half(flow) && op.span.kind === "causal")
+    moments.push(mathKernel(op, flow, queries));
+  if (cached && op.span.kind === "window") {
+    moments.push({
+      at: "",
+      when: { axis: "prompt", atLeast: op.span.size },
+      buffers: [held("queries", queries), output, ...repeated, held("window mask", masks(flow))],
+    });
+  }
+  return moments;
+}
+
+/** Keys or values repeated for every query head, because the kernel with a mask takes no groups. */
+const repeat = (op: AttentionOp, flow: Flow): Product => [
+  ...flow.sequences,
+  keysOf(op, flow),
+  perHead(op, op.heads, flow),
+  element(flow),
+];
+
+/** A boolean mask and the additive one that the kernel makes of it for every sequence. */
+const masks = (flow: Flow): Product => [
+  ...flow.sequences,
+  flow.queries,
+  flow.keys,
+  times(1 + (half(flow) ? 2 : 4), "B a position pair"),
+];
+
+/**
+ * Grouped heads in fp32 fit neither the flash nor the memory-efficient kernel of PyTorch 2.13: SDPA computes them in
+ * plain steps, with repeated keys and values and two copies of the scores (a boolean mask between them).
+ */
+function mathKernel(op: AttentionOp, flow: Flow, queries: Product): Moment {
+  return {
+    at: "sdpa math",
+    buffers: [
+      held("queries", queries),
+      held("scaled queries", queries),
+      held("repeated keys", repeat(op, flow)),
+      held("repeated values", repeat(op, flow)),
+      held("scores and their softmax", scores(op, flow, 9)),
+      held("causal mask", [flow.queries, flow.keys, times(5, "B a position pair")]),
+    ],
+  };
+}
+
+/** One position asks. A dynamic cache appends by making a new tensor of one layer's keys before the old one goes. */
+function decoding(op: AttentionOp, flow: Flow): Moment[] {
+  const grouped = op.kvHeads < op.heads;
+  const repeated: HeldBuffer[] = grouped
+    ? [held("repeated keys", repeat(op, flow)), held("repeated values", repeat(op, flow))]
+    : [];
+  const one: Product = [
+    ...flow.sequences,
+    op.span.kind === "window" ? { ...flow.keys, atMost: op.span.size } : flow.keys,
+    perHead(op, op.kvHeads, flow),
+    element(flow),
+  ];
+  const queries = held("queries", hidden(flow, headsHere(flow, op.heads) * op.headDim));
+  const moments: Moment[] = [];
+  if (op.over === "self") {
+    moments.push({
+      at: "",
+      buffers: [
+        queries,
+        held("one layer's keys, appended", one),
+        // A sliding cache cuts values and keys anew at every step.
+        ...(op.span.kind === "window" ? [held("one layer's values, appended", one)] : []),
+      ],
+    });
+  }
+  if (flow.setup.attention === "eager") {
+    const bytes = op.scores === "scaled-copy" ? 2 * (half(flow) ? 2 : 4) : softmaxBytes(flow);
+    moments.push({
+      at: "",
+      buffers: [queries, ...repeated, held("scores", scores(op, flow, bytes))],
+    });
+  } else if (grouped && !half(flow)) {
+    moments.push({
+      at: "sdpa math",
+      buffers: [
+        queries,
+        ...repeated,
+        held("scaled keys", repeat(op, flow)),
+        held("scores", scores(op, flow, 8)),
+      ],
+    });
+  }
+  return moments;
+}
+
+/** The softmax of a layer, which eager attention returns and the layer's frame keeps while its feed-forward runs. */
+export function keptScores(op: AttentionOp, flow: Flow): HeldBuffer[] {
+  if (flow.setup.attention !== "eager") return [];
+  return [held("attention weights, still referenced", scores(op, flow, half(flow) ? 2 : 4))];
+}

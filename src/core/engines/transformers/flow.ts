@@ -1,0 +1,78 @@
+import { bytesOf } from "../../dtype.ts";
+import { type Factor, type Product, times } from "../../quantity/product.ts";
+import type { HeldBuffer, Moment, Setup } from "../engine.ts";
+
+/** The lengths of one pass through a tower, and how it is computed. */
+export interface Flow {
+  readonly phase: "encode" | "prefill" | "decode";
+  /** Sequences that run together (an encoder's windows count as sequences of their own). */
+  readonly sequences: Product;
+  /** Positions that ask, in each sequence. */
+  readonly queries: Factor;
+  /** Positions that they attend to in their own sequence. */
+  readonly keys: Factor;
+  /** Encoder positions that a decoder attends to. */
+  readonly memory: Factor;
+  readonly setup: Setup;
+}
+
+const batch = times("batch", "sequences");
+
+export const flows = (setup: Setup): Readonly<Record<Flow["phase"], Flow>> => ({
+  encode: {
+    phase: "encode",
+    sequences: [batch, times("windows", "windows")],
+    queries: times("positions", "positions"),
+    keys: times("positions", "positions"),
+    memory: times(0, ""),
+    setup,
+  },
+  prefill: {
+    phase: "prefill",
+    sequences: [batch],
+    queries: times("prompt", "tokens"),
+    keys: times("prompt", "tokens"),
+    memory: times("memory", "encoder positions"),
+    setup,
+  },
+  decode: {
+    phase: "decode",
+    sequences: [batch],
+    queries: times(1, ""),
+    keys: times("cached", "tokens"),
+    memory: times("memory", "encoder positions"),
+    setup,
+  },
+});
+
+/** Bytes of one element of an activation. */
+export const element = ({ setup }: Flow): Factor =>
+  times(bytesOf(setup.compute), `B ${setup.compute}`);
+
+export const half = ({ setup }: Flow): boolean => bytesOf(setup.compute) === 2;
+
+/** A hidden state of `width` for every position that runs. */
+export const hidden = (flow: Flow, width: number): Product => [
+  ...flow.sequences,
+  flow.queries,
+  times(width, "wide"),
+  element(flow),
+];
+
+export const held = (label: string, size: Product): HeldBuffer => ({ label, size });
+
+/** The moments of an inner module, with what its caller holds meanwhile. */
+export const meanwhile = (
+  buffers: readonly HeldBuffer[],
+  moments: readonly Moment[],
+  at: string,
+): Moment[] =>
+  moments.map((moment) => ({
+    ...moment,
+    at: [at, moment.at].filter((part) => part !== "").join("."),
+    buffers: [...buffers, ...moment.buffers],
+  }));
+
+/** What one rank holds of `heads`. */
+export const headsHere = (flow: Flow, heads: number): number =>
+  Math.ceil(heads / flow.setup.tensorParallel);

@@ -1,0 +1,208 @@
+import { caches } from "../../derive/caches.ts";
+import { bytesOf } from "../../dtype.ts";
+import type { Model } from "../../model.ts";
+import { times } from "../../quantity/product.ts";
+import type { Amount, Engine, LinePlan, Moment, Phase, Setup } from "../engine.ts";
+import { weightLines } from "../weights.ts";
+import { flows, held, meanwhile } from "./flow.ts";
+import { findOp, headMoment, mergeMoments, type Tower, towerMoments, towersOf } from "./tower.ts";
+
+const OBSERVED = "tensors alive in transformers 5.18 under PyTorch 2.13 (docs/engines.md)";
+
+/**
+ * What PyTorch holds when transformers runs a model with `generate()` and a dynamic cache: weights and buffers always;
+ * the input features from encoding to the end; caches that grow; and in each phase the largest set of temporary tensors.
+ * An encoder keeps no keys and values once it has run.
+ */
+export const transformers: Engine = {
+  name: "transformers",
+  summary: "what PyTorch holds under transformers' generate() with a dynamic cache",
+  phases: (model) => phasesOf(towersOf(model.root)),
+  plan(model, setup) {
+    const towers = towersOf(model.root);
+    const phases = phasesOf(towers);
+    const lines = weightLines(model, setup, phases);
+    const running = phases.filter((phase) => phase !== "load");
+    if (model.audio) lines.push(audioInput(model, setup, running));
+    if (running.includes("prefill")) lines.push(tokenIds());
+    lines.push(...cacheLines(model, setup), ...activationLines(model, towers, setup));
+    return lines;
+  },
+};
+
+function phasesOf(towers: readonly Tower[]): readonly Phase[] {
+  const has = (side: "encoder" | "decoder") => towers.some(({ op }) => op.side === side);
+  return [
+    "load",
+    ...(has("encoder") ? (["encode"] as const) : []),
+    ...(has("decoder") ? (["prefill", "decode"] as const) : []),
+  ];
+}
+
+/** A sliding layer keeps a view of the whole prompt's keys and values until its next update, then one less than its window. */
+function cacheLines(model: Model, setup: Setup): LinePlan[] {
+  return caches(model.root, setup.kvCache, setup.compute, setup.tensorParallel).map((cache) => ({
+    label: cache.label,
+    component: cache.component,
+    kind: cache.kind === "recurrent" ? ("state" as const) : ("kv-cache" as const),
+    basis: "exact" as const,
+    source: "transformers, cache_utils.py: DynamicCache keeps every position that was fed",
+    alive: {
+      prefill: {
+        sum: cache.size(
+          "prompt",
+          cache.window === undefined ? undefined : Number.POSITIVE_INFINITY,
+        ),
+      },
+      decode: {
+        sum: cache.size(
+          "cached",
+          cache.window === undefined ? undefined : Math.max(1, cache.window - 1),
+        ),
+      },
+    },
+  }));
+}
+
+function activationLines(model: Model, towers: readonly Tower[], setup: Setup): LinePlan[] {
+  const flow = flows(setup);
+  const lines: LinePlan[] = [];
+  const decoder = towers.find(({ op }) => op.side === "decoder");
+  const encoders = towers.filter(({ op }) => op.side === "encoder");
+  const head = findOp(model.root, "head");
+  const merge = findOp(model.root, "merge");
+  for (const encoder of encoders) {
+    // An audio language model embeds its prompt before it encodes the audio.
+    const waiting =
+      merge && decoder
+        ? [
+            held("token embeddings", [
+              times("batch", "sequences"),
+              times("prompt", "tokens"),
+              times(decoder.op.width, "wide"),
+              times(bytesOf(setup.compute), `B ${setup.compute}`),
+            ]),
+          ]
+        : [];
+    const moments = [
+      ...meanwhile(waiting, towerMoments(encoder, flow.encode), ""),
+      ...(merge && decoder ? mergeMoments(merge, decoder.op.width, flow.encode) : []),
+    ];
+    lines.push(activations(encoder, { encode: { peakOf: moments } }));
+    if (!merge && decoder) lines.push(encoderOutput(encoder, setup));
+  }
+  if (merge?.kept && decoder) lines.push(features(decoder, setup));
+  if (decoder) {
+    const moments = (phase: "prefill" | "decode"): Moment[] => [
+      ...towerMoments(decoder, flow[phase]),
+      ...(head ? [headMoment(head, decoder.op.width, flow[phase])] : []),
+    ];
+    lines.push(
+      activations(decoder, {
+        prefill: { peakOf: moments("prefill") },
+        decode: { peakOf: moments("decode") },
+      }),
+    );
+    if (head) lines.push(lastScores(head.vocab));
+  }
+  return lines;
+}
+
+const activations = (tower: Tower, alive: Partial<Record<Phase, Amount>>): LinePlan => ({
+  label: "activations",
+  component: tower.component,
+  kind: "activation",
+  basis: "rule",
+  source: OBSERVED,
+  alive,
+});
+
+/** Features stay alive until `generate()` returns; a recording of several windows is held whole. */
+export function audioInput(model: Model, setup: Setup, phases: readonly Phase[]): LinePlan {
+  const sum = [
+    [
+      times("batch", "sequences"),
+      times("windows", "windows"),
+      times(model.audio?.bins ?? 1, "mel bins"),
+      times("frames", "frames"),
+      times(bytesOf(setup.compute), `B ${setup.compute}`),
+    ],
+  ];
+  return {
+    label: "mel input",
+    component: "audio_encoder",
+    kind: "input",
+    basis: "exact",
+    source: "the input features stay alive until generate() returns",
+    alive: Object.fromEntries(phases.map((phase) => [phase, { sum }])),
+  };
+}
+
+/** Token ids and attention mask, 8 bytes each; decoding makes both anew at every step beside the prompt's own. */
+function tokenIds(): LinePlan {
+  const ids = (length: "prompt" | "cached") => [
+    times("batch", "sequences"),
+    times(length, "tokens"),
+    times(16, "B of id and mask"),
+  ];
+  return {
+    label: "token ids and mask",
+    component: "runtime",
+    kind: "input",
+    basis: "rule",
+    source: OBSERVED,
+    alive: { prefill: { sum: [ids("prompt")] }, decode: { sum: [ids("prompt"), ids("cached")] } },
+  };
+}
+
+function encoderOutput(encoder: Tower, setup: Setup): LinePlan {
+  const sum = [
+    [
+      times("batch", "sequences"),
+      times("memory", "positions"),
+      times(encoder.op.width, "hidden_size"),
+      times(bytesOf(setup.compute), `B ${setup.compute}`),
+    ],
+  ];
+  return {
+    label: "encoder output",
+    component: encoder.component,
+    kind: "activation",
+    basis: "exact",
+    source: "generate() keeps encoder_outputs until it returns",
+    alive: { prefill: { sum }, decode: { sum } },
+  };
+}
+
+function features(decoder: Tower, setup: Setup): LinePlan {
+  const sum = [
+    [
+      times("batch", "sequences"),
+      times("audioTokens", "audio tokens"),
+      times(decoder.op.width, "hidden_size"),
+      times(bytesOf(setup.compute), `B ${setup.compute}`),
+    ],
+  ];
+  return {
+    label: "audio embeddings",
+    component: "audio_projector",
+    kind: "activation",
+    basis: "rule",
+    source: OBSERVED,
+    alive: { prefill: { sum } },
+  };
+}
+
+/** One row of fp32 scores per sequence stays referenced from one decoding step to the next. */
+const lastScores = (vocab: number): LinePlan => ({
+  label: "last step's scores",
+  component: "lm_head",
+  kind: "activation",
+  basis: "rule",
+  source: OBSERVED,
+  alive: {
+    decode: {
+      sum: [[times("batch", "sequences"), times(vocab, "vocabulary"), times(4, "B fp32")]],
+    },
+  },
+});

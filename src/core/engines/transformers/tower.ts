@@ -1,0 +1,173 @@
+import { type Product, times } from "../../quantity/product.ts";
+import type { Component, Module } from "../../tree/module.ts";
+import type { AttentionOp, ConvFrontEnd, Op } from "../../tree/op.ts";
+import { walk } from "../../tree/walk.ts";
+import type { HeldBuffer, Moment } from "../engine.ts";
+import { attentionMoments, keptScores } from "./attention.ts";
+import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
+import { element, type Flow, held, hidden, meanwhile } from "./flow.ts";
+
+type OpOf<Kind extends Op["kind"]> = Extract<Op, { kind: Kind }>;
+
+export interface Tower {
+  readonly module: Module;
+  readonly op: OpOf<"tower">;
+  readonly component: Component;
+}
+
+export function towersOf(root: Module): readonly Tower[] {
+  const towers: Tower[] = [];
+  walk(root, (module, { component }) => {
+    if (module.op?.kind === "tower" && component) towers.push({ module, op: module.op, component });
+  });
+  return towers;
+}
+
+/** The first module that does `kind` of thing. */
+export function findOp<Kind extends Op["kind"]>(root: Module, kind: Kind): OpOf<Kind> | undefined {
+  let found: OpOf<Kind> | undefined;
+  walk(root, ({ op }) => {
+    if (op?.kind === kind) found ??= op as OpOf<Kind>;
+  });
+  return found;
+}
+
+/** The moments of a tower: its front end, then one layer of each kind (layers reuse each other's memory). */
+export function towerMoments({ module, op }: Tower, flow: Flow): Moment[] {
+  const layers = module.children.filter((child) => child.op?.kind === "layer");
+  const entry = held("embedded input", hidden(flow, op.width));
+  const frame = [
+    ...Array.from({ length: op.held ?? 1 }, () => entry),
+    ...(op.rotary
+      ? [held("rotary cosines and sines", [times(2, "×"), ...hidden(flow, op.rotary)])]
+      : []),
+    ...maskOf(layers, flow),
+  ];
+  return [
+    ...(op.entry && flow.phase === "encode" ? frontEnd(op.entry, flow) : []),
+    ...layers.flatMap((layer) =>
+      layer.op?.kind === "layer"
+        ? meanwhile(frame, layerMoments(layer, layer.op, flow), layer.name)
+        : [],
+    ),
+  ];
+}
+
+/** Eager decoders add a mask of queries × keys in the model's dtype, one for each kind of layer. */
+function maskOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
+  if (flow.setup.attention !== "eager" || flow.phase === "encode") return [];
+  const spans = new Set<string>();
+  for (const layer of layers) {
+    for (const { op } of layer.children) {
+      if (op?.kind === "attention" && op.over === "self") spans.add(op.span.kind);
+    }
+  }
+  return [...spans].map((span) =>
+    held(`${span} mask`, [...flow.sequences, flow.queries, flow.keys, element(flow)]),
+  );
+}
+
+/** Each convolution's output and its activation, at the length that it leaves. */
+function frontEnd(op: ConvFrontEnd, flow: Flow): Moment[] {
+  const total = op.strides.reduce((product, stride) => product * stride, 1);
+  let passed = 1;
+  return op.strides.map((stride, index) => {
+    passed *= stride;
+    const size: Product = [times(total / passed, "×"), ...hidden(flow, op.width)];
+    return {
+      at: `conv${index + 1}`,
+      buffers: [held("convolution", size), held("activation", size)],
+    };
+  });
+}
+
+function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
+  const state = hidden(flow, op.width);
+  const statistics: Product = [...flow.sequences, flow.queries, times(8, "B of norm statistics")];
+  let kept: HeldBuffer[] = [];
+  return op.blocks.flatMap((block, index) => {
+    const frame = [
+      held("layer input", state),
+      ...(index > 0 ? [held("residual", state)] : []),
+      held("norm", state),
+      ...kept,
+    ];
+    if (typeof block.run !== "string") {
+      return meanwhile(
+        [...frame, held("statistics", statistics)],
+        feedForwardMoments(block.run, flow),
+        "fc",
+      );
+    }
+    const child = layer.children.find(({ name }) => name === block.run);
+    switch (child?.op?.kind) {
+      case "attention": {
+        const moments = attentionMoments(child.op, child.state !== undefined, flow);
+        const all = meanwhile(frame, moments, child.name);
+        kept = keptOf(child.op, flow);
+        return all;
+      }
+      case "feed-forward":
+        return meanwhile(frame, feedForwardMoments(child.op, flow), child.name);
+      case "experts":
+        return meanwhile(frame, expertsMoments(child.op, flow), child.name);
+      default:
+        return [];
+    }
+  });
+}
+
+const keptOf = (op: AttentionOp, flow: Flow): HeldBuffer[] => keptScores(op, flow);
+
+/** Logits in the model's dtype beside the final hidden states. */
+export function headMoment(op: OpOf<"head">, width: number, flow: Flow): Moment {
+  const positions = op.positions === "all" ? [...flow.sequences, flow.queries] : flow.sequences;
+  return {
+    at: "lm_head",
+    buffers: [
+      held("final hidden states", hidden(flow, width)),
+      held("logits", [...positions, times(op.vocab, "vocabulary"), element(flow)]),
+    ],
+  };
+}
+
+/**
+ * Putting encoded features among the token embeddings: the selected placeholders are 24 bytes of indices each, the scatter
+ * takes a prefix sum of 8 bytes and a mask of 1 for every element of the embeddings.
+ */
+export function mergeMoments(op: OpOf<"merge">, width: number, flow: Flow): Moment[] {
+  const tokens = [times("batch", "sequences"), times("prompt", "tokens"), times(width, "wide")];
+  const audio = [
+    times("batch", "sequences"),
+    times("audioTokens", "audio tokens"),
+    times(width, "wide"),
+  ];
+  const size = element(flow);
+  const both = [
+    held("token embeddings", [...tokens, size]),
+    held("audio embeddings", [...audio, size]),
+  ];
+  return [
+    ...(op.checked
+      ? [
+          {
+            at: "merge check",
+            buffers: [
+              ...both,
+              held("selected placeholders", [...audio, size]),
+              held("their indices", [...audio, times(24, "B")]),
+              held("mask", [...tokens, times(1, "B")]),
+            ],
+          },
+        ]
+      : []),
+    {
+      at: "merge",
+      buffers: [
+        ...both,
+        held("merged embeddings", [...tokens, size]),
+        held("prefix sum and mask", [...tokens, times(9, "B")]),
+      ],
+    },
+  ];
+}
