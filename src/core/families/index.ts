@@ -1,11 +1,18 @@
+import { bloom } from "./bloom.ts";
 import { cohere, cohere2 } from "./cohere.ts";
+import { falcon } from "./falcon.ts";
 import type { Family } from "./family.ts";
 import { gemma } from "./gemma.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { gptNeoX } from "./gpt-neox.ts";
+import { gpt2, gptBigCode } from "./gpt2.ts";
+import { codegen, gptj } from "./gptj.ts";
 import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
+import { mpt } from "./mpt.ts";
+import { opt } from "./opt.ts";
 import { phi } from "./phi.ts";
 import { phi3 } from "./phi3.ts";
 import { qwen2 } from "./qwen2.ts";
@@ -41,6 +48,15 @@ export const families: readonly Family[] = [
   cohere2,
   stablelm,
   starcoder2,
+  gpt2,
+  gptBigCode,
+  opt,
+  bloom,
+  gptNeoX,
+  gptj,
+  codegen,
+  falcon,
+  mpt,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

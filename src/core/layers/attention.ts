@@ -4,8 +4,8 @@ import type { State } from "../tree/state.ts";
 import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
 import { linear } from "./linear.ts";
 
-/** "qkv": queries, keys and values of one matrix. */
-type Projection = "q" | "k" | "v" | "qkv" | "o";
+/** "qkv", "kv": several of them from one matrix. */
+type Projection = "q" | "k" | "v" | "qkv" | "kv" | "o";
 
 export interface AttentionOptions {
   /** Width of the sequence that asks, and of the result. */
@@ -51,7 +51,13 @@ export function attention(className: string, name: string, options: AttentionOpt
       const divide = { by: "rows", units: heads } as const;
       return linear(own, heads * headDim, width, { bias, transposed, divide });
     }
-    const outputs = { q: heads, k: kvHeads, v: kvHeads, qkv: heads + 2 * kvHeads }[which];
+    const outputs = {
+      q: heads,
+      k: kvHeads,
+      v: kvHeads,
+      kv: 2 * kvHeads,
+      qkv: heads + 2 * kvHeads,
+    }[which];
     const divide = { by: "columns", units: which === "q" ? heads : kvHeads } as const;
     return linear(own, which === "q" ? width : source, outputs * headDim, {
       bias,
