@@ -1,4 +1,4 @@
-import { type RawConfig, section, within } from "../config/raw.ts";
+import { own, type RawConfig, section, within } from "../config/raw.ts";
 import {
   count,
   decimal,
@@ -81,6 +81,19 @@ export function decoderSizes(config: DecoderConfig, context: Context): DecoderSi
     headDim: config.head_dim ?? Math.floor(config.hidden_size / heads),
     tied: config.tie_word_embeddings,
   };
+}
+
+/**
+ * A config's fields under the names that its class has for them: it takes others too (`attribute_map`).
+ * @param names the class's name for each other one.
+ */
+export function underOwnNames(raw: RawConfig, names: Readonly<Record<string, string>>): RawConfig {
+  const renamed: Record<string, unknown> = { ...raw };
+  for (const [other, name] of Object.entries(names)) {
+    const value = own(raw, other);
+    if (value !== undefined && value !== null) renamed[name] = value;
+  }
+  return renamed;
 }
 
 const readRotary = reader(() => ({ partial_rotary_factor: maybe(decimal()) }));

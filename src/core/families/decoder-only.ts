@@ -9,7 +9,7 @@ import {
   STANDALONE,
 } from "../towers/causal-lm.ts";
 import { module } from "../tree/module.ts";
-import { type DecoderConfig, decoderSizes } from "./decoder-config.ts";
+import { type DecoderConfig, decoderSizes, underOwnNames } from "./decoder-config.ts";
 import { type Context, type Family, type LanguagePart, statedDtype } from "./family.ts";
 
 export interface Recipe extends Pick<Family, "name" | "modelTypes" | "purpose"> {
@@ -53,6 +53,8 @@ export function decoderOnly(recipe: Recipe): Family & Required<Pick<Family, "lan
 }
 
 interface LlamaLike<Config> extends Omit<Recipe, "build"> {
+  /** Other names that the config class takes for its fields. */
+  readonly names?: Readonly<Record<string, string>>;
   readonly read: (raw: RawConfig, context: Context) => Config;
   readonly habits: (config: Config, about: About) => DecoderHabits;
 }
@@ -69,7 +71,8 @@ export const llamaLike = <Config extends DecoderConfig>(
 ): ReturnType<typeof decoderOnly> =>
   decoderOnly({
     ...recipe,
-    build(raw, context, place) {
+    build(published, context, place) {
+      const raw = recipe.names ? underOwnNames(published, recipe.names) : published;
       const config = recipe.read(raw, context);
       const sizes = decoderSizes(config, context);
       return {

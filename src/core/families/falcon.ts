@@ -13,8 +13,9 @@ import { plainFeedForward } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { rotary } from "../layers/rotary.ts";
 import { gptModel } from "../towers/gpt.ts";
+import { underOwnNames } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
-import { headsOf, underOwnNames } from "./gpt-config.ts";
+import { headsOf } from "./gpt-config.ts";
 
 /** FalconConfig (transformers 5.18). */
 const read = reader(() => ({

@@ -1,17 +1,7 @@
-import { own, type RawConfig, within } from "../config/raw.ts";
+import { within } from "../config/raw.ts";
 import { count, dimension, flag, or, orNull, positions } from "../config/schema.ts";
 import { InputError } from "../errors.ts";
 import type { Context } from "./family.ts";
-
-/** A config's fields under the names that its class has for them: it takes others too (`attribute_map`). */
-export function underOwnNames(raw: RawConfig, names: Readonly<Record<string, string>>): RawConfig {
-  const renamed: Record<string, unknown> = { ...raw };
-  for (const [other, name] of Object.entries(names)) {
-    const value = own(raw, other);
-    if (value !== undefined && value !== null) renamed[name] = value;
-  }
-  return renamed;
-}
 
 /** What GPT-2's config class calls things, and those modelled on it. */
 export const GPT_NAMES = {

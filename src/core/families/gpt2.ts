@@ -5,8 +5,9 @@ import { plainFeedForward } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
 import type { Place } from "../towers/causal-lm.ts";
 import { gptModel } from "../towers/gpt.ts";
+import { underOwnNames } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
-import { GPT_NAMES, gptFields, headsOf, underOwnNames } from "./gpt-config.ts";
+import { GPT_NAMES, gptFields, headsOf } from "./gpt-config.ts";
 
 const PLACE: Place = { backbone: "transformer", head: "lm_head" };
 const GPT2 = { vocab: 50257, positions: 1024, width: 768, layers: 12, heads: 12, tied: true };

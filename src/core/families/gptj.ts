@@ -3,8 +3,9 @@ import { attention } from "../layers/attention.ts";
 import { plainFeedForward } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { gptModel } from "../towers/gpt.ts";
+import { underOwnNames } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
-import { GPT_NAMES, gptFields, headsOf, underOwnNames } from "./gpt-config.ts";
+import { GPT_NAMES, gptFields, headsOf } from "./gpt-config.ts";
 
 /** GPTJConfig and CodeGenConfig (transformers 5.18), which are alike. */
 const read = reader(() => ({

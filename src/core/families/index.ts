@@ -1,16 +1,20 @@
 import { bloom } from "./bloom.ts";
 import { cohere, cohere2 } from "./cohere.ts";
+import { deepseekV2, deepseekV3 } from "./deepseek.ts";
 import { falcon } from "./falcon.ts";
 import type { Family } from "./family.ts";
 import { gemma } from "./gemma.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { glm4Moe } from "./glm4-moe.ts";
 import { gptNeoX } from "./gpt-neox.ts";
+import { gptOss } from "./gpt-oss.ts";
 import { gpt2, gptBigCode } from "./gpt2.ts";
 import { codegen, gptj } from "./gptj.ts";
 import { granite } from "./granite.ts";
 import { llama } from "./llama.ts";
 import { mistral } from "./mistral.ts";
+import { mixtral, phimoe } from "./mixtral.ts";
 import { mpt } from "./mpt.ts";
 import { opt } from "./opt.ts";
 import { phi } from "./phi.ts";
@@ -19,6 +23,7 @@ import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { qwen3Next } from "./qwen3-next.ts";
 import { smollm3 } from "./smollm3.ts";
 import { stablelm } from "./stablelm.ts";
 import { starcoder2 } from "./starcoder2.ts";
@@ -57,6 +62,13 @@ export const families: readonly Family[] = [
   codegen,
   falcon,
   mpt,
+  mixtral,
+  phimoe,
+  gptOss,
+  deepseekV2,
+  deepseekV3,
+  glm4Moe,
+  qwen3Next,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

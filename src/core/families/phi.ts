@@ -36,12 +36,14 @@ export const phi = llamaLike({
       norm: layerNorm,
       norms: PARALLEL_NORMS,
       finalNorm: "final_layernorm",
-      projections: [
-        ["q", "q_proj"],
-        ["k", "k_proj"],
-        ["v", "v_proj"],
-        ["o", "dense"],
-      ],
+      attention: {
+        names: [
+          ["q", "q_proj"],
+          ["k", "k_proj"],
+          ["v", "v_proj"],
+          ["o", "dense"],
+        ],
+      },
       normedHeads: config.qk_layernorm && [
         layerNorm("q_layernorm", share),
         layerNorm("k_layernorm", share),

@@ -31,10 +31,12 @@ export const phi3 = llamaLike({
   read,
   habits: (config, { sizes, raw, context }) => ({
     classes: "Phi3",
-    projections: [
-      ["o", "o_proj"],
-      ["qkv", "qkv_proj"],
-    ],
+    attention: {
+      names: [
+        ["o", "o_proj"],
+        ["qkv", "qkv_proj"],
+      ],
+    },
     feedForward: gatedFeedForward("Phi3MLP", "mlp", sizes.width, sizes.inner, {
       names: ["gate_up_proj", "down_proj"],
     }),

@@ -17,6 +17,8 @@ export interface AttentionOptions {
   readonly headDim?: number;
   /** Which projections carry a bias: all by default. */
   readonly bias?: Partial<Record<Projection, boolean>> | boolean;
+  /** Queries come with a gate for the result, in one matrix of twice the rows (Qwen3-Next). */
+  readonly gated?: boolean;
   /** The matrices are stored as [inputs, outputs]: GPT-2. */
   readonly transposed?: boolean;
   /** Parameters of the attention itself, beside its projections. */
@@ -52,7 +54,7 @@ export function attention(className: string, name: string, options: AttentionOpt
       return linear(own, heads * headDim, width, { bias, transposed, divide });
     }
     const outputs = {
-      q: heads,
+      q: options.gated ? 2 * heads : heads,
       k: kvHeads,
       v: kvHeads,
       kv: 2 * kvHeads,

@@ -1,5 +1,5 @@
 import { type Module, module } from "../tree/module.ts";
-import type { Tensor } from "../tree/tensor.ts";
+import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
 import { linear } from "./linear.ts";
 
 export interface ExpertsOptions {
@@ -35,6 +35,26 @@ export function fusedExperts(options: ExpertsOptions): Module {
       ];
   return module(options.class, options.name ?? "experts", [], { tensors });
 }
+
+/** Scores of the experts for a token [experts, width]; `corrected`: with a bias in an fp32 buffer that balances the load. */
+export function router(
+  className: string,
+  name: string,
+  width: number,
+  experts: number,
+  options: { readonly bias?: boolean; readonly corrected?: boolean } = {},
+): Module {
+  const scores = linear(name, width, experts, { bias: options.bias ?? false, class: className });
+  return options.corrected ? { ...scores, buffers: [correction(experts)] } : scores;
+}
+
+/** DeepSeek-V3's `e_score_correction_bias`. */
+export const correction = (experts: number): DeviceBuffer => ({
+  name: "e_score_correction_bias",
+  shape: [experts],
+  dtype: "fp32",
+  persistent: true,
+});
 
 /** A mixture of experts: the experts, and a router [experts, width] that picks `perToken` of them for every token. */
 export function mixtureOfExperts(

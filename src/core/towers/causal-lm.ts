@@ -7,7 +7,6 @@ import { rotary } from "../layers/rotary.ts";
 import { type Indices, inBoth, those, upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import type { Span } from "../tree/op.ts";
-import type { Tensor } from "../tree/tensor.ts";
 
 /** Where a language model hangs in the whole: composite models keep the same layers under other names. */
 export interface Place {
@@ -108,12 +107,10 @@ export interface DecoderHabits {
   readonly norms?: readonly string[];
   /** Default: "norm". */
   readonly finalNorm?: string;
-  /** Names of the attention's projections where they are not Llama's. */
-  readonly projections?: AttentionOptions["names"];
+  /** What else is not as in Llama's attention. */
+  readonly attention?: Partial<AttentionOptions>;
   /** RMS norm over each head's queries and keys, or the modules that do something of the kind. */
   readonly normedHeads?: boolean | readonly Module[];
-  /** Parameters of the attention itself. */
-  readonly attentionTensors?: readonly Tensor[];
   /** In place of the gated feed-forward where a variant has none of its own. */
   readonly feedForward?: Module;
   /** The embedding is scaled by a number that lives in an fp32 buffer (Gemma). */
@@ -233,16 +230,16 @@ function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: Layer
       heads,
       kvHeads,
       headDim,
-      names: habits.projections ?? PROJECTIONS,
+      names: PROJECTIONS,
       bias: { q: qkv, k: qkv, v: qkv, qkv, o: bias.o ?? false },
       extra:
         normedHeads === true
           ? [norm("q_norm", headDim), norm("k_norm", headDim)]
           : normedHeads || [],
-      ...(habits.attentionTensors && { tensors: habits.attentionTensors }),
       span: variant.span ?? { kind: "causal" },
       scores: "fp32-softmax",
       cached: true,
+      ...habits.attention,
     });
   const feedForward =
     variant.feedForward ??
