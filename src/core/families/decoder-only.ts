@@ -59,7 +59,7 @@ interface LlamaLike<Config> extends Omit<Recipe, "build"> {
   readonly habits: (config: Config, about: About) => DecoderHabits;
 }
 
-interface About {
+export interface About {
   readonly sizes: DecoderSizes;
   readonly raw: RawConfig;
   readonly context: Context;

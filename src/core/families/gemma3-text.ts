@@ -10,7 +10,7 @@ import {
   reader,
   text,
 } from "../config/schema.ts";
-import { causalLm, SANDWICH_NORMS, slidingVariants } from "../towers/causal-lm.ts";
+import { causalLm, rotaryKinds, SANDWICH_NORMS, slidingVariants } from "../towers/causal-lm.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
 import type { Family } from "./family.ts";
@@ -57,7 +57,7 @@ export const gemma3Text = decoderOnly({
           normedHeads: true,
           norms: SANDWICH_NORMS,
           scaledEmbedding: true,
-          rotaryKinds: ["full_attention", "sliding_attention"],
+          rotaryKinds: rotaryKinds(sizes.layers, slides),
           variants: slidingVariants(sizes.layers, config.sliding_window, slides),
         },
         place,

@@ -1,29 +1,45 @@
+import { apertus } from "./apertus.ts";
+import { arcee } from "./arcee.ts";
 import { bloom } from "./bloom.ts";
 import { cohere, cohere2 } from "./cohere.ts";
+import { dbrx } from "./dbrx.ts";
 import { deepseekV2, deepseekV3 } from "./deepseek.ts";
+import { ernie45, ernie45Moe } from "./ernie4-5.ts";
+import { exaone4 } from "./exaone4.ts";
 import { falcon } from "./falcon.ts";
 import type { Family } from "./family.ts";
 import { gemma } from "./gemma.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { glm, glm4 } from "./glm.ts";
 import { glm4Moe } from "./glm4-moe.ts";
 import { gptNeoX } from "./gpt-neox.ts";
 import { gptOss } from "./gpt-oss.ts";
 import { gpt2, gptBigCode } from "./gpt2.ts";
 import { codegen, gptj } from "./gptj.ts";
 import { granite } from "./granite.ts";
+import { graniteMoe } from "./granite-moe.ts";
+import { helium } from "./helium.ts";
+import { hunyuanDense, hunyuanMoe } from "./hunyuan.ts";
 import { llama } from "./llama.ts";
+import { minimax, minimaxM2 } from "./minimax.ts";
+import { ministral, ministral3 } from "./ministral.ts";
 import { mistral } from "./mistral.ts";
 import { mixtral, phimoe } from "./mixtral.ts";
 import { mpt } from "./mpt.ts";
+import { nemotron } from "./nemotron.ts";
+import { olmo, olmo2, olmo3, olmoe } from "./olmo.ts";
 import { opt } from "./opt.ts";
+import { persimmon } from "./persimmon.ts";
 import { phi } from "./phi.ts";
 import { phi3 } from "./phi3.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
+import { qwen2Moe } from "./qwen2-moe.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { qwen3Next } from "./qwen3-next.ts";
+import { seedOss } from "./seed-oss.ts";
 import { smollm3 } from "./smollm3.ts";
 import { stablelm } from "./stablelm.ts";
 import { starcoder2 } from "./starcoder2.ts";
@@ -69,6 +85,30 @@ export const families: readonly Family[] = [
   deepseekV3,
   glm4Moe,
   qwen3Next,
+  qwen2Moe,
+  graniteMoe,
+  olmo,
+  olmo2,
+  olmo3,
+  olmoe,
+  glm,
+  glm4,
+  exaone4,
+  ernie45,
+  ernie45Moe,
+  minimax,
+  minimaxM2,
+  ministral,
+  ministral3,
+  nemotron,
+  persimmon,
+  arcee,
+  helium,
+  seedOss,
+  apertus,
+  hunyuanDense,
+  hunyuanMoe,
+  dbrx,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

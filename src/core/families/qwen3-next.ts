@@ -10,9 +10,7 @@ import {
   text,
 } from "../config/schema.ts";
 import { gatedDeltaNet } from "../layers/delta-net.ts";
-import { mixtureOfExperts, router } from "../layers/experts.ts";
-import { gatedFeedForward } from "../layers/feed-forward.ts";
-import { linear } from "../layers/linear.ts";
+import { gatedSharedExpert, mixtureOfExperts, router } from "../layers/experts.ts";
 import { crossed, variantsBy } from "../towers/causal-lm.ts";
 import { decoderFields, rotatedValues } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
@@ -77,15 +75,7 @@ export const qwen3Next = llamaLike({
       experts,
       perToken: config.num_experts_per_tok,
       router: router("Qwen3NextTopKRouter", "gate", width, experts),
-      extra: [
-        gatedFeedForward(
-          "Qwen3NextMLP",
-          "shared_expert",
-          width,
-          config.shared_expert_intermediate_size,
-        ),
-        linear("shared_expert_gate", width, 1, { bias: false }),
-      ],
+      extra: gatedSharedExpert("Qwen3Next", width, config.shared_expert_intermediate_size),
     });
     const isLinear = (index: number) =>
       types

@@ -1,5 +1,6 @@
 import { type Module, module } from "../tree/module.ts";
 import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
+import { gatedFeedForward } from "./feed-forward.ts";
 import { linear } from "./linear.ts";
 
 export interface ExpertsOptions {
@@ -55,6 +56,12 @@ export const correction = (experts: number): DeviceBuffer => ({
   dtype: "fp32",
   persistent: true,
 });
+
+/** Qwen's shared expert: every token goes through it, weighted by a gate of its own. */
+export const gatedSharedExpert = (classes: string, width: number, inner: number): Module[] => [
+  gatedFeedForward(`${classes}MLP`, "shared_expert", width, inner),
+  linear("shared_expert_gate", width, 1, { bias: false }),
+];
 
 /** A mixture of experts: the experts, and a router [experts, width] that picks `perToken` of them for every token. */
 export function mixtureOfExperts(

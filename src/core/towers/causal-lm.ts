@@ -61,6 +61,12 @@ export function slidingVariants(
   ];
 }
 
+/** The kinds of layers for which such a model keeps rotary tables of their own: those that occur. */
+export const rotaryKinds = (layers: number, slides: (index: number) => boolean): string[] => [
+  ...(those(layers, (index) => !slides(index)).length > 0 ? ["full_attention"] : []),
+  ...(those(layers, slides).length > 0 ? ["sliding_attention"] : []),
+];
+
 /** Two variants, by whether `differs` holds for a layer. */
 export const variantsBy = (
   layers: number,
