@@ -1,4 +1,6 @@
+import { labelCount } from "../config/labels.ts";
 import type { RawConfig } from "../config/raw.ts";
+import { linear } from "../layers/linear.ts";
 import { contextUpTo, type ModelType } from "../model.ts";
 import {
   causalLm,
@@ -8,7 +10,7 @@ import {
   type Place,
   STANDALONE,
 } from "../towers/causal-lm.ts";
-import { module } from "../tree/module.ts";
+import { type Module, module } from "../tree/module.ts";
 import { type DecoderConfig, decoderSizes, underOwnNames } from "./decoder-config.ts";
 import { type Context, type Family, type LanguagePart, statedDtype } from "./family.ts";
 
@@ -34,22 +36,58 @@ export function decoderOnly(recipe: Recipe): Family & Required<Pick<Family, "lan
     ...recipe.build(raw, context, place),
     dtype: statedDtype(raw),
   });
+  const others = otherClasses(recipe);
   return {
     name: recipe.name,
     modelTypes: recipe.modelTypes,
-    architectures: recipe.architectures,
+    architectures: [...recipe.architectures, ...Object.values(others)],
     purpose: recipe.purpose,
     language,
     describe(raw, context) {
-      const { backbone, head, maxPositions } = language(raw, context, recipe.place ?? STANDALONE);
+      const parts = language(raw, context, recipe.place ?? STANDALONE);
       return {
         type: recipe.type ?? "decoder-only",
-        root: module(context.architecture, "", [backbone, head]),
+        root: rootOf(context.architecture, others, parts, () => labelCount(raw, context)),
         audio: undefined,
-        context: { ...contextUpTo(maxPositions), hard: recipe.hardLimit ?? false },
+        context: { ...contextUpTo(parts.maxPositions), hard: recipe.hardLimit ?? false },
       };
     },
   };
+}
+
+/** The classes that transformers has beside the one with a language model's head. */
+interface OtherClasses {
+  /** The backbone alone, as embedding models publish it. */
+  readonly bare: string;
+  /** One score for each class instead of logits: reward models, classifiers. */
+  readonly sequence: string;
+  /** The same, with biases, for every token. */
+  readonly token: string;
+}
+
+function otherClasses({ architectures: [first = ""] }: Recipe): OtherClasses {
+  const stem = first.replace(/(ForCausalLM|LMHeadModel)$/, "");
+  return {
+    bare: `${stem}Model`,
+    sequence: `${stem}ForSequenceClassification`,
+    token: `${stem}ForTokenClassification`,
+  };
+}
+
+function rootOf(
+  architecture: string,
+  others: OtherClasses,
+  { backbone, head, width }: LanguageModel,
+  labels: () => number,
+): Module {
+  if (architecture === others.bare) return { ...backbone, class: architecture, name: "" };
+  const token = architecture === others.token;
+  if (!token && architecture !== others.sequence) {
+    return module(architecture, "", [backbone, head]);
+  }
+  const inputs = head.tensors[0]?.shape[1] ?? width;
+  const score = linear("score", inputs, labels(), { bias: token, component: "lm_head" });
+  return module(architecture, "", [backbone, score]);
 }
 
 interface LlamaLike<Config> extends Omit<Recipe, "build"> {
