@@ -71,6 +71,15 @@ export function decoderSizes(config: DecoderConfig, context: Context): DecoderSi
       field,
     );
   }
+  const headDim = config.head_dim ?? Math.floor(config.hidden_size / heads);
+  if (headDim === 0) {
+    const field = within(context.path, "num_attention_heads");
+    throw new InputError(
+      "inconsistent",
+      `${field} is ${heads}, more than hidden_size ${config.hidden_size} can be shared by: correct one of them in the config.`,
+      field,
+    );
+  }
   return {
     vocab: config.vocab_size,
     width: config.hidden_size,
@@ -78,7 +87,7 @@ export function decoderSizes(config: DecoderConfig, context: Context): DecoderSi
     layers: config.num_hidden_layers,
     heads,
     kvHeads,
-    headDim: config.head_dim ?? Math.floor(config.hidden_size / heads),
+    headDim,
     tied: config.tie_word_embeddings,
   };
 }
