@@ -1,4 +1,4 @@
-import { count, dimension, flag, or, orNull, reader } from "../config/schema.ts";
+import { count, dimension, flag, list, maybe, or, orNull, reader, text } from "../config/schema.ts";
 import { mixtureOfExperts, router } from "../layers/experts.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { latentAttention } from "../layers/latent-attention.ts";
@@ -30,7 +30,7 @@ const fields = ({ decoder, experts, shared, expertInner, perToken, dense }: Defa
   moe_intermediate_size: or(dimension(), expertInner),
 });
 
-/** DeepseekV2Config and DeepseekV3Config (transformers 5.18). `q_lora_rank: null` leaves queries uncompressed. */
+/** DeepseekV2Config, DeepseekV3Config and Glm4MoeLiteConfig (transformers 5.18). `q_lora_rank: null` leaves queries uncompressed. */
 const read2 = reader(() => ({
   ...fields({
     decoder: {
@@ -81,12 +81,39 @@ interface Kind {
   readonly mlpBias: boolean;
   /** Whether the router corrects its scores. */
   readonly corrected: boolean;
+  /** Which layers have experts; default: all after the first dense ones. */
+  readonly sparse?: (index: number) => boolean;
 }
+
+const readLite = reader(() => ({
+  ...fields({
+    decoder: {
+      vocab: 154880,
+      width: 2048,
+      inner: 10240,
+      layers: 47,
+      heads: 20,
+      kvHeads: 20,
+      headDim: "width/heads",
+      maxPositions: 202752,
+      tied: false,
+    },
+    experts: 64,
+    shared: 1,
+    expertInner: 1536,
+    perToken: 4,
+    dense: 1,
+  }),
+  q_lora_rank: or(orNull(dimension()), 768),
+  qk_nope_head_dim: or(dimension(), 192),
+  v_head_dim: or(dimension(), 256),
+  mlp_layer_types: maybe(list(text())),
+}));
 
 /** The first layers are dense; in the others every token goes through shared experts too. */
 function habits(
   config: ReturnType<typeof read3>,
-  { classes, mixture, mlpBias: bias, corrected }: Kind,
+  { classes, mixture, mlpBias: bias, corrected, sparse }: Kind,
 ): DecoderHabits {
   const { hidden_size: width, moe_intermediate_size: inner, n_routed_experts: experts } = config;
   const shared = config.n_shared_experts * inner;
@@ -96,7 +123,7 @@ function habits(
     bias: { feedForward: bias },
     variants: variantsBy(
       config.num_hidden_layers,
-      (index) => index >= config.first_k_dense_replace,
+      sparse ?? ((index) => index >= config.first_k_dense_replace),
       [
         {},
         {
@@ -166,4 +193,25 @@ export const deepseekV3 = llamaLike({
       mlpBias: false,
       corrected: true,
     }),
+});
+
+/** GLM-4.7-Flash: DeepSeek-V3's parts. Source: `models/glm4_moe_lite/modeling_glm4_moe_lite.py`. */
+export const glm4MoeLite = llamaLike({
+  name: "glm4_moe_lite",
+  modelTypes: ["glm4_moe_lite"],
+  architectures: ["Glm4MoeLiteForCausalLM"],
+  purpose: "text generation",
+  names: { num_local_experts: "n_routed_experts" },
+  read: readLite,
+  habits: (config) => {
+    const types = config.mlp_layer_types;
+    return habits(config, {
+      classes: "Glm4MoeLite",
+      mixture: "Glm4MoeLiteMoE",
+      mlpBias: false,
+      corrected: true,
+      // `first_k_dense_replace` is not among this class's fields.
+      sparse: (index) => (types ? types[index] === "sparse" : index > 0),
+    });
+  },
 });

@@ -3,7 +3,7 @@ import { arcee } from "./arcee.ts";
 import { bloom } from "./bloom.ts";
 import { cohere, cohere2 } from "./cohere.ts";
 import { dbrx } from "./dbrx.ts";
-import { deepseekV2, deepseekV3 } from "./deepseek.ts";
+import { deepseekV2, deepseekV3, glm4MoeLite } from "./deepseek.ts";
 import { ernie45, ernie45Moe } from "./ernie4-5.ts";
 import { exaone4 } from "./exaone4.ts";
 import { falcon } from "./falcon.ts";
@@ -22,6 +22,7 @@ import { graniteMoe } from "./granite-moe.ts";
 import { helium } from "./helium.ts";
 import { hunyuanDense, hunyuanMoe } from "./hunyuan.ts";
 import { llama } from "./llama.ts";
+import { minicpm3 } from "./minicpm3.ts";
 import { minimax, minimaxM2 } from "./minimax.ts";
 import { ministral, ministral3 } from "./ministral.ts";
 import { mistral } from "./mistral.ts";
@@ -38,7 +39,7 @@ import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen2Moe } from "./qwen2-moe.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
-import { qwen3Next } from "./qwen3-next.ts";
+import { qwen3Next, qwen35, qwen35Moe } from "./qwen3-next.ts";
 import { seedOss } from "./seed-oss.ts";
 import { smollm3 } from "./smollm3.ts";
 import { stablelm } from "./stablelm.ts";
@@ -83,8 +84,11 @@ export const families: readonly Family[] = [
   gptOss,
   deepseekV2,
   deepseekV3,
+  glm4MoeLite,
   glm4Moe,
   qwen3Next,
+  qwen35,
+  qwen35Moe,
   qwen2Moe,
   graniteMoe,
   olmo,
@@ -98,6 +102,7 @@ export const families: readonly Family[] = [
   ernie45Moe,
   minimax,
   minimaxM2,
+  minicpm3,
   ministral,
   ministral3,
   nemotron,

@@ -1,3 +1,4 @@
+import type { Dtype } from "../dtype.ts";
 import { type AttentionOptions, attention } from "../layers/attention.ts";
 import { embedding } from "../layers/embedding.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
@@ -119,8 +120,8 @@ export interface DecoderHabits {
   readonly normedHeads?: boolean | readonly Module[];
   /** In place of the gated feed-forward where a variant has none of its own. */
   readonly feedForward?: Module;
-  /** The embedding is scaled by a number that lives in an fp32 buffer (Gemma). */
-  readonly scaledEmbedding?: boolean;
+  /** The embedding is scaled by a number that lives in a buffer, of fp32 unless another is named (Gemma). */
+  readonly scaledEmbedding?: boolean | Dtype;
   /** Layers of several kinds, together covering all indices; default: one causal kind. */
   readonly variants?: readonly LayerVariant[];
   /** One pair of rotary tables for each. */
@@ -173,12 +174,24 @@ const normOf = ({ norm, classes }: DecoderHabits) =>
   norm ?? ((name: string, width: number) => rmsNorm(name, width, `${classes}RMSNorm`));
 
 /** The embedding of tokens, divided by rows under tensor parallelism. */
-export const tokenTable = (name: string, vocab: number, width: number, scaled = false): Module =>
+export const tokenTable = (
+  name: string,
+  vocab: number,
+  width: number,
+  scaled: boolean | Dtype = false,
+): Module =>
   embedding(name, vocab, width, {
     component: "embeddings",
     divided: true,
     ...(scaled && {
-      buffers: [{ name: "embed_scale", shape: [], dtype: "fp32", persistent: false }],
+      buffers: [
+        {
+          name: "embed_scale",
+          shape: [],
+          dtype: scaled === true ? "fp32" : scaled,
+          persistent: false,
+        },
+      ],
     }),
   });
 
