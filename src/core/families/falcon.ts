@@ -40,8 +40,8 @@ const read = reader(() => ({
  */
 export const falcon = decoderOnly({
   name: "falcon",
-  modelTypes: ["falcon", "RefinedWeb", "RefinedWebModel"],
-  architectures: ["FalconForCausalLM", "RWForCausalLM"],
+  modelTypes: ["falcon"],
+  architectures: ["FalconForCausalLM"],
   purpose: "text generation",
   place: { backbone: "transformer", head: "lm_head" },
   build(raw, context, place) {
