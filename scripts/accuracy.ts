@@ -3,6 +3,7 @@
  * runs; `--only TEXT` looks at some models.
  */
 import { type Comparison, comparisons } from "../test/measurements/compare.ts";
+import { logComparisons } from "../test/measurements/vllm.ts";
 
 const option = (name: string): string | undefined => {
   const at = process.argv.indexOf(`--${name}`);
@@ -36,5 +37,15 @@ const worst = Number(option("worst") ?? 0);
 for (const row of [...all].sort((a, b) => Math.abs(b.error) - Math.abs(a.error)).slice(0, worst)) {
   console.log(
     `${percent(row.error)} ${row.file} ${row.phase} predicted ${row.predicted} observed ${row.observed} ${row.run}`,
+  );
+}
+
+console.log(`\n${"vLLM".padEnd(58)}  predicted      logged      error`);
+for (const { what, model, predicted, logged, error } of logComparisons()) {
+  const figures = [predicted, logged].map((x) =>
+    x.toFixed(what === "KV blocks" ? 0 : 3).padStart(11),
+  );
+  console.log(
+    `${`${what}: ${model}`.padEnd(58)}${figures.join(" ")} ${percent(error).padStart(10)}`,
   );
 }

@@ -1,16 +1,17 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { InputError } from "../core/errors.ts";
+import { Command, CommanderError, Option } from "commander";
+import { InputError, shown } from "../core/errors.ts";
 import { version } from "../version.ts";
 
 /** Bad input of any kind; a defect of ours exits with 1 and its stack. */
 const BAD_INPUT = 2;
+/** Refusals are worded here, in one sentence. */
+const SILENT = { outputError: () => {}, writeErr: () => {} };
 
 /** A number as a person writes it; what it may be is decided where it is used. */
-function numeric(text: string): number {
+function numeric(text: string, flag: string): number {
   const value = Number(text.replaceAll("_", ""));
-  if (text.trim() === "" || Number.isNaN(value))
-    throw new InvalidArgumentError("It must be a number.");
-  return value;
+  if (text.trim() !== "" && !Number.isNaN(value)) return value;
+  throw new InputError("out-of-range", `${flag} is ${shown(text)}, but must be a number.`, flag);
 }
 
 function program(): Command {
@@ -21,7 +22,7 @@ function program(): Command {
     .version(version, "-V, --version")
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ outputError: () => {} });
+    .configureOutput(SILENT);
 
   root
     .command("estimate", { isDefault: true })
@@ -45,7 +46,22 @@ function program(): Command {
     )
     .option("--kv-cache-dtype <dtype>", "dtype of the KV cache (default: that of the computation)")
     .addOption(number("--tensor-parallel-size <n>", "devices that share the model (default: 1)"))
-    .option("--engine <name>", "whose rules: transformers, generic (default: transformers)")
+    .addOption(number("--num-beams <n>", "beams that are searched together (default: 1)"))
+    .addOption(number("--num-return-sequences <n>", "alternatives sampled together (default: 1)"))
+    .option("--word-timestamps", "Whisper: align words, which keeps attention maps")
+    .option("--cache-implementation <name>", "transformers: dynamic or static (default: dynamic)")
+    .option("--device-overhead <size>", "what driver and libraries take on your device: 600MiB")
+    .option("--attn-implementation <name>", "sdpa or eager (default: sdpa)")
+    .option(
+      "--engine <name>",
+      "whose rules: transformers, vllm (or vllm@0.15), generic (default: transformers)",
+    )
+    .option("--gpu-memory <size>", "memory of one device with its unit: 24GiB, 80GB")
+    .addOption(number("--gpu-memory-utilization <share>", "vllm: share of it that is used"))
+    .addOption(number("--max-num-seqs <n>", "vllm: sequences in a batch"))
+    .addOption(number("--max-num-batched-tokens <n>", "vllm: tokens in a batch"))
+    .addOption(number("--block-size <n>", "vllm: tokens in a KV cache block (default: 16)"))
+    .option("--enforce-eager", "vllm: no CUDA graphs")
     .option("--explain", "every number with its formula, basis and source")
     .option("--json", "the report as JSON (schema/memory-report.schema.json)")
     .action(async (model: string, options) =>
@@ -67,33 +83,41 @@ function program(): Command {
     .description("the catalog: models that are known without a file or a network")
     .option("--json", "as JSON")
     .action(async (options) => (await import("./models.ts")).modelsCommand(options));
-  for (const command of root.commands)
-    command.exitOverride().configureOutput({ outputError: () => {} });
+  for (const command of root.commands) command.exitOverride().configureOutput(SILENT);
   return root;
 }
 
 const number = (flags: string, description: string): Option =>
-  new Option(flags, description).argParser(numeric);
+  new Option(flags, description).argParser((text) => numeric(text, flags.replace(/ .*/, "")));
 
-/** Commander's refusals as one sentence: it puts a suggestion on a line of its own. */
-function sentence(error: CommanderError): string {
-  return error.message
-    .replace(/^error: /, "")
-    .replace(/\s*\n\s*/g, " ")
-    .trim();
+/** Commander's refusals as one sentence: it puts a suggestion on a line of its own, and explanations in a second one. */
+function refusal(error: CommanderError): InputError {
+  const said =
+    error.code === "commander.help"
+      ? "there is no such command"
+      : error.message
+          .replace(/^error: /, "")
+          .replace(/\s*\n\((.*?)\??\)\s*$/, (_, hint: string) => ` (${lowered(hint)}?)`)
+          .replace(/\.\s+(\S)/g, (_, next: string) => `, ${next.toLowerCase()}`)
+          .replace(/\.$/, "");
+  return new InputError("unknown-option", `${said}: see --help.`);
 }
 
+const lowered = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
+
 async function main(): Promise<void> {
+  // A reader that has closed the pipe (`| head`) is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
   try {
     await program().parseAsync(process.argv);
   } catch (error) {
-    if (error instanceof CommanderError) {
-      if (error.exitCode !== 0 || error.code === "commander.help") {
-        process.stderr.write(`llm-memory-calculator: ${sentence(error)} See --help.\n`);
-        process.exitCode = BAD_INPUT;
-      }
-    } else if (error instanceof InputError) {
-      process.stderr.write(`llm-memory-calculator: ${error.message}\n`);
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      // Help or version: printed already.
+    } else if (error instanceof CommanderError || error instanceof InputError) {
+      const { message } = error instanceof InputError ? error : refusal(error);
+      process.stderr.write(`llm-memory-calculator: ${message}\n`);
       process.exitCode = BAD_INPUT;
     } else throw error;
   }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { catalogConfig, catalogIds } from "../catalog/index.ts";
 import { parseJson } from "../core/config/raw.ts";
@@ -57,18 +57,12 @@ function pathOf(model: string): string | undefined {
 }
 
 function read(path: string): string {
+  let file: number | undefined;
   try {
-    const { size } = statSync(path);
-    if (size > MAX_CONFIG_BYTES) {
-      throw new InputError(
-        "unreadable",
-        `${path} has ${size} bytes, too many for a config.json: give the model's config, not its weights.`,
-        path,
-      );
-    }
-    return readFileSync(path, "utf8");
+    file = openSync(path, "r");
+    const content = upTo(MAX_CONFIG_BYTES + 1, file);
+    if (content.length <= MAX_CONFIG_BYTES) return content.toString("utf8");
   } catch (error) {
-    if (error instanceof InputError) throw error;
     const reason =
       error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
     throw new InputError(
@@ -76,5 +70,26 @@ function read(path: string): string {
       `${path} cannot be read (${reason}): check that it is a file you may read.`,
       path,
     );
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
+  throw new InputError(
+    "unreadable",
+    `${path} has more than ${MAX_CONFIG_BYTES} bytes, too many for a config.json: give the model's config, not its weights.`,
+    path,
+  );
+}
+
+/** No more than `most` bytes: a size says nothing where the path is a pipe or a device. */
+function upTo(most: number, file: number): Buffer {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  while (length < most) {
+    const chunk = Buffer.alloc(Math.min(65_536, most - length));
+    const count = readSync(file, chunk);
+    if (count === 0) break;
+    chunks.push(chunk.subarray(0, count));
+    length += count;
+  }
+  return Buffer.concat(chunks);
 }

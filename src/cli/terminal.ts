@@ -11,10 +11,6 @@ export function terminalStyle(): Style {
   };
 }
 
-/** Writes to standard output; a reader that has closed the pipe (`| head`) is no error. */
 export function print(text: string): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-  });
   process.stdout.write(`${text}\n`);
 }

@@ -26,15 +26,28 @@ export function describe(config: unknown, options: DescribeOptions = {}): Model 
   const architecture = architectureOf(raw, family, assumptions);
   const context = contextFor(architecture, options, assumptions, defaulted);
   const described = family.describe(raw, context);
-  return {
+  const dtype = described.dtype ?? statedDtype(raw);
+  const stated = own(raw, "dtype") ?? own(raw, "torch_dtype") ?? undefined;
+  if (dtype === undefined && stated !== undefined)
+    assumptions.add(`The config's dtype ${shown(stated)} is not known and is passed over.`);
+  const model: Model = {
     architecture,
     family: family.name,
     ...described,
-    dtype: described.dtype ?? statedDtype(raw),
+    dtype,
     assumptions: [...assumptions],
     defaulted: [...defaulted],
   };
+  models.add(model);
+  return model;
 }
+
+/** Models that {@link describe} made: a config can look like anything, so its looks decide nothing. */
+const models = new WeakSet<object>();
+
+/** Whether `value` is a model that {@link describe} made, and not a config that still has to be read. */
+export const isDescribed = (value: unknown): value is Model =>
+  typeof value === "object" && value !== null && models.has(value);
 
 function contextFor(
   architecture: string,
@@ -71,7 +84,12 @@ function contextFor(
               `${field} is missing: add the language model's type to the config.`,
               field,
             )
-          : unknownType(type, field, [...languages.keys()]);
+          : unknownType(
+              type,
+              field,
+              [...languages.keys()],
+              "not a language model that is described here",
+            );
       }
       return language(raw, inner, place);
     },
@@ -110,11 +128,17 @@ export function familyOf(raw: RawConfig): Family {
   );
 }
 
-function unknownType(value: unknown, field: string, known: readonly string[]): InputError {
-  const near = typeof value === "string" ? nearest(value, known) : [];
+function unknownType(
+  value: unknown,
+  field: string,
+  known: readonly string[],
+  what = "an architecture that is not described here",
+): InputError {
+  const near =
+    typeof value === "string" ? ` (nearest known: ${nearest(value, known).join(", ")})` : "";
   return new InputError(
     "unknown-model-type",
-    `${field} is ${shown(value)}, an architecture that is not described here, and an estimate for another one would be a guess (nearest known: ${near.join(", ")}); \`models\` lists all.`,
+    `${field} is ${shown(value)}, ${what}, and an estimate for another one would be a guess${near}; \`models\` lists all.`,
     field,
   );
 }

@@ -57,9 +57,11 @@ const ALIASES: Readonly<Record<string, Dtype>> = {
 };
 
 export const DTYPES = Object.keys(BITS) as readonly Dtype[];
-const PRECISIONS: readonly Dtype[] = DTYPES.filter(
-  (name) => !["int64", "int32", "int16", "uint8", "bool", "fp64"].includes(name),
-);
+/** Dtypes of indices and masks. */
+const INDICES: ReadonlySet<Dtype> = new Set(["int64", "int32", "int16", "uint8", "bool"]);
+/** Whether weights or caches are kept in it. */
+export const holdsValues = (dtype: Dtype): boolean => !INDICES.has(dtype);
+const PRECISIONS: readonly Dtype[] = DTYPES.filter((name) => holdsValues(name) && name !== "fp64");
 
 export const bitsOf = (dtype: Dtype): number => BITS[dtype];
 export const bytesOf = (dtype: Dtype): number => BITS[dtype] / 8;
@@ -75,7 +77,7 @@ export function findDtype(text: string): Dtype | undefined {
   return Object.hasOwn(ALIASES, key) ? ALIASES[key] : undefined;
 }
 
-/** @throws InputError `unknown-precision`, naming the nearest known ones. */
+/** A dtype for weights or caches. @throws InputError `unknown-precision`, naming the nearest known ones. */
 export function parsePrecision(value: unknown, option: string): Dtype {
   const found = typeof value === "string" ? findDtype(value) : undefined;
   if (found === undefined) {
@@ -84,6 +86,13 @@ export function parsePrecision(value: unknown, option: string): Dtype {
     throw new InputError(
       "unknown-precision",
       `${option} is ${shown(value)}, which is no known precision: use one of ${PRECISIONS.join(", ")}${near.length > 0 ? ` (nearest: ${near.join(", ")})` : ""}.`,
+      option,
+    );
+  }
+  if (!holdsValues(found)) {
+    throw new InputError(
+      "unknown-precision",
+      `${option} is ${shown(value)}, in which neither weights nor caches are kept: use fp16, bf16, fp32, fp8, int8 or int4.`,
       option,
     );
   }

@@ -41,6 +41,9 @@ function oneLine(text: string): string {
   return flat.length > MAX_MESSAGE ? `${flat.slice(0, MAX_MESSAGE)}…` : flat;
 }
 
+/** Control characters and line ends that JSON writes as they are: a terminal would obey them. */
+const UNPRINTED = /[\u007f-\u009f\u2028\u2029]/g;
+
 /** `value` as it is shown inside a message: JSON, cut short. */
 export function shown(value: unknown): string {
   if (typeof value === "number" || typeof value === "bigint") return String(value);
@@ -50,7 +53,10 @@ export function shown(value: unknown): string {
   } catch {
     text = undefined; // circular or a bigint inside: the type says enough
   }
-  text ??= typeof value;
+  text = (text ?? typeof value).replace(
+    UNPRINTED,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 

@@ -1,7 +1,14 @@
 import { attentionType } from "./derive/attention-type.ts";
 import { countParameters } from "./derive/parameters.ts";
 import { type DescribeOptions, describe } from "./describe.ts";
-import type { Amount, Engine, Moment, Phase, Setup } from "./engines/engine.ts";
+import {
+  type Amount,
+  type Condition,
+  type Engine,
+  holds,
+  type Phase,
+  type Setup,
+} from "./engines/engine.ts";
 import { engines, findEngine } from "./engines/index.ts";
 import { InputError } from "./errors.ts";
 import type { Model } from "./model.ts";
@@ -18,7 +25,7 @@ import { type SetupOptions, settleSetup } from "./setup.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 
 export interface EstimateOptions extends WorkloadOptions, SetupOptions {
-  /** Whose rules: "transformers" (default) or "generic". */
+  /** Whose rules: "transformers" (default), "vllm" (or with a version, "vllm@0.15"), "generic". */
   readonly engine?: string;
   /** What to call the model in the report. */
   readonly id?: string;
@@ -30,10 +37,11 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
  */
 export function estimate(model: Model, options: EstimateOptions = {}): MemoryReport {
   const assumptions = [...model.assumptions];
-  const engine = engineOf(options);
-  const setup = settleSetup(model, options, assumptions);
+  const { engine, version } = engineOf(options);
+  const setup = settleSetup(model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
-  const ledger = writeLedger(engine.plan(model, setup), axesOf(workload));
+  const values = axesOf(workload, expansionOf(model, setup));
+  const ledger = writeLedger(engine.plan(model, setup), values);
   return new MemoryReport({
     schemaVersion: 1,
     model: options.id ?? null,
@@ -53,6 +61,7 @@ export function estimate(model: Model, options: EstimateOptions = {}): MemoryRep
       audio: workload.audio,
     },
     ...totalsOf(ledger.lines, engine.phases(model)),
+    serving: engine.serving?.(model, setup, values) ?? null,
     ledger,
     assumptions,
   });
@@ -90,9 +99,10 @@ export function prepare(
   model: Model,
   options: Pick<EstimateOptions, "engine"> & SetupOptions = {},
 ): Prepared {
-  const engine = engineOf(options);
-  const setup = settleSetup(model, options);
+  const { engine, version } = engineOf(options);
+  const setup = settleSetup(model, { ...options, ...version });
   const plans = engine.plan(model, setup);
+  const expansion = expansionOf(model, setup);
   const phases = engine.phases(model).map((phase) => ({
     phase,
     amounts: plans.flatMap((plan) => {
@@ -108,7 +118,7 @@ export function prepare(
       for (const amount of amounts) {
         let size = 0;
         for (const { formula, when } of amount) {
-          if (when && values[when.axis] < when.atLeast) continue;
+          if (!holds(when, values)) continue;
           size = Math.max(size, evaluatePolynomial(formula, values));
         }
         total += Math.ceil(size);
@@ -130,7 +140,7 @@ export function prepare(
     model,
     setup,
     totalAt,
-    total: (workload) => totalAt(axesOf(settleWorkload(model, workload, IGNORED))),
+    total: (workload) => totalAt(axesOf(settleWorkload(model, workload, IGNORED), expansion)),
   };
 }
 
@@ -139,7 +149,7 @@ const IGNORED = { push: () => 0 } as unknown as string[];
 
 interface Candidate {
   readonly formula: Polynomial;
-  readonly when?: NonNullable<Moment["when"]>;
+  readonly when?: Condition;
 }
 
 /** The formulas that can be the largest; those that another one covers whatever the lengths are dropped. */
@@ -160,7 +170,23 @@ function compile(amount: Amount): readonly Candidate[] {
   );
 }
 
-function engineOf(options: Pick<EstimateOptions, "engine">): Engine {
+/** A language model expands its whole input for beams, audio included; an encoder-decoder only what it generates. */
+const expansionOf = (model: Model, { expansion }: Setup) => ({
+  expansion,
+  whole: model.type !== "encoder-decoder",
+});
+
+/** `vllm@0.15` names an engine and the version whose rules apply. */
+function engineOf(options: Pick<EstimateOptions, "engine">): {
+  engine: Engine;
+  version: { engineVersion?: string };
+} {
   const [preset] = engines;
-  return options.engine === undefined && preset ? preset : findEngine(options.engine);
+  if (options.engine === undefined && preset) return { engine: preset, version: {} };
+  const asked: unknown = options.engine;
+  const [name, version] = typeof asked === "string" ? asked.split("@") : [asked];
+  return {
+    engine: findEngine(name),
+    version: version === undefined ? {} : { engineVersion: String(version) },
+  };
 }

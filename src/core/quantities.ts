@@ -1,7 +1,7 @@
 import { type AttentionType, attentionType } from "./derive/attention-type.ts";
 import { caches } from "./derive/caches.ts";
 import { countParameters } from "./derive/parameters.ts";
-import { type DescribeOptions, describe } from "./describe.ts";
+import { type DescribeOptions, describe, isDescribed } from "./describe.ts";
 import { bytesOf } from "./dtype.ts";
 import type { Setup } from "./engines/engine.ts";
 import { encoderKeysAndValues } from "./engines/generic.ts";
@@ -17,22 +17,15 @@ import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 export type ConfigOrModel = unknown;
 type Options = WorkloadOptions & SetupOptions & DescribeOptions;
 
-const described = new WeakSet<object>();
-const modelOf = (config: ConfigOrModel, options: DescribeOptions = {}): Model => {
-  if (typeof config === "object" && config !== null && described.has(config))
-    return config as Model;
-  return normalizeConfig(config, options);
-};
+const modelOf = (config: ConfigOrModel, options: DescribeOptions = {}): Model =>
+  isDescribed(config) ? config : describe(config, options);
 
 /**
  * A config in our own words, with the reference implementation's defaults filled in: the described model. Every other
  * function of this file takes the result in place of a config and then skips the reading.
  */
-export function normalizeConfig(config: unknown, options: DescribeOptions = {}): Model {
-  const model = describe(config, options);
-  described.add(model);
-  return model;
-}
+export const normalizeConfig = (config: unknown, options: DescribeOptions = {}): Model =>
+  describe(config, options);
 
 /** What kind of model a config stands for. */
 export const detectModelType = (config: ConfigOrModel, options: DescribeOptions = {}): ModelType =>

@@ -1,5 +1,5 @@
 import { computeDtype, type Dtype, parsePrecision } from "./dtype.ts";
-import type { AttentionKernel, Setup } from "./engines/engine.ts";
+import type { AttentionKernel, ServerSetup, Setup } from "./engines/engine.ts";
 import { InputError, shown } from "./errors.ts";
 import type { Model } from "./model.ts";
 import { whole } from "./workload.ts";
@@ -12,14 +12,41 @@ export interface SetupOptions {
   readonly kvCacheDtype?: string;
   /** How attention is computed, as transformers names it: "sdpa" (default; flash kernels) or "eager". */
   readonly attnImplementation?: string;
+  /** "dynamic" (default) or "static", as transformers' `cache_implementation`. */
+  readonly cacheImplementation?: string;
+  /** Beams that are searched together. Default 1. */
+  readonly numBeams?: number;
+  /** Alternatives that are sampled together. Default 1. */
+  readonly numReturnSequences?: number;
+  /** Align words with the audio (Whisper's `return_timestamps="word"`): attention maps are kept. */
+  readonly wordTimestamps?: boolean;
+  /** Bytes that driver and libraries take on the device, in place of the assumed ones. */
+  readonly deviceOverhead?: number;
+  /** Memory of one device in bytes (`--gpu-memory 24GiB` on the command line). Serving engines fill it. */
+  readonly gpuMemory?: number;
+  /** Share of the device that a serving engine may use, above 0 and up to 1. */
+  readonly gpuMemoryUtilization?: number;
+  readonly maxNumSeqs?: number;
+  readonly maxNumBatchedTokens?: number;
+  /** Tokens in one KV cache block. */
+  readonly blockSize?: number;
+  /** No CUDA graphs. */
+  readonly enforceEager?: boolean;
+  /** Version of the engine whose rules apply, also as `--engine vllm@0.15`. */
+  readonly engineVersion?: string;
   /** Ranks that share the model. Default 1. */
   readonly tensorParallelSize?: number;
 }
 
 const MAX_RANKS = 2 ** 16;
+const MAX_EXPANSION = 2 ** 12;
 
 /** @throws InputError for an unknown precision or a number of ranks that makes no sense. */
-export function settleSetup(model: Model, options: SetupOptions, assumed: string[] = []): Setup {
+export function settleSetup(
+  model: Model,
+  options: SetupOptions & { readonly maxModelLen?: number },
+  assumed: string[] = [],
+): Setup {
   const precision = precisionOf(model, options, assumed);
   const compute = computeDtype(precision, model.dtype);
   const kvCache =
@@ -31,25 +58,41 @@ export function settleSetup(model: Model, options: SetupOptions, assumed: string
     compute,
     kvCache,
     attention: kernelOf(options.attnImplementation),
+    cache: cacheOf(options.cacheImplementation),
+    expansion: Math.max(
+      whole(options.numBeams ?? 1, "numBeams", MAX_EXPANSION),
+      whole(options.numReturnSequences ?? 1, "numReturnSequences", MAX_EXPANSION),
+    ),
+    wordTimestamps: options.wordTimestamps ?? false,
+    deviceOverhead:
+      options.deviceOverhead === undefined
+        ? undefined
+        : atLeastZero(options.deviceOverhead, "deviceOverhead"),
+    server: serverOf(options),
     tensorParallel: whole(options.tensorParallelSize ?? 1, "tensorParallelSize", MAX_RANKS),
   };
 }
 
 function precisionOf(model: Model, options: SetupOptions, assumed: string[]): Dtype {
-  if (options.precision !== undefined && options.precision !== "auto") {
-    const precision = parsePrecision(options.precision, "--precision");
-    if (["int64", "int32", "int16", "uint8", "bool"].includes(precision)) {
-      throw new InputError(
-        "unknown-precision",
-        `--precision is "${options.precision}", in which no weights are kept: use fp16, bf16, fp32, fp8, int8 or int4.`,
-        "--precision",
-      );
-    }
-    return precision;
-  }
+  if (options.precision !== undefined && options.precision !== "auto")
+    return parsePrecision(options.precision, "--precision");
   if (model.dtype !== undefined) return model.dtype;
-  assumed.push("The config states no dtype: fp16 is taken. --precision says otherwise.");
+  assumed.push("The config states no known dtype: fp16 is taken. --precision says otherwise.");
   return "fp16";
+}
+
+function cacheOf(name: string | undefined): Setup["cache"] {
+  if (name === undefined || name === "dynamic") return "dynamic";
+  if (name === "static") return "static";
+  throw new InputError(
+    "unknown-option",
+    `--cache-implementation is ${shown(name)}, which is not known: use dynamic or static.`,
+    "cacheImplementation",
+  );
+}
+
+function atLeastZero(value: unknown, option: string): number {
+  return value === 0 ? 0 : whole(value, option, MAX_DEVICE_BYTES);
 }
 
 /** flash_attention_2 holds what SDPA's flash kernel holds. */
@@ -61,4 +104,34 @@ function kernelOf(name: string | undefined): AttentionKernel {
     `--attn-implementation is ${shown(name)}, which is not known: use sdpa, flash_attention_2 or eager.`,
     "attnImplementation",
   );
+}
+
+const MAX_DEVICE_BYTES = 2 ** 50;
+const MAX_SEQUENCES = 2 ** 20;
+
+function serverOf(options: SetupOptions & { readonly maxModelLen?: number }): ServerSetup {
+  const number = (
+    key: "maxModelLen" | "maxNumSeqs" | "maxNumBatchedTokens" | "blockSize",
+    most: number,
+  ) => (options[key] === undefined ? {} : { [key]: whole(options[key], key, most) });
+  const share = options.gpuMemoryUtilization;
+  if (share !== undefined && !(share > 0 && share <= 1)) {
+    throw new InputError(
+      "out-of-range",
+      `--gpu-memory-utilization is ${shown(share)}, but must be a share above 0 and up to 1, such as 0.9.`,
+      "gpuMemoryUtilization",
+    );
+  }
+  return {
+    ...number("maxModelLen", 2 ** 31),
+    ...number("maxNumSeqs", MAX_SEQUENCES),
+    ...number("maxNumBatchedTokens", 2 ** 31),
+    ...number("blockSize", 2 ** 16),
+    ...(options.gpuMemory !== undefined && {
+      gpuMemory: whole(options.gpuMemory, "gpuMemory", MAX_DEVICE_BYTES),
+    }),
+    ...(share !== undefined && { gpuMemoryUtilization: share }),
+    ...(options.enforceEager !== undefined && { enforceEager: options.enforceEager }),
+    ...(options.engineVersion !== undefined && { version: options.engineVersion }),
+  };
 }

@@ -8,7 +8,7 @@ const KB = 1e3;
 const MB = 1e6;
 /** A gigabyte: 10⁹ bytes, as disks and downloads are sold. */
 export const GB = 1e9;
-const KiB = 2 ** 10;
+export const KiB = 2 ** 10;
 export const MiB = 2 ** 20;
 /** A gibibyte: 2³⁰ bytes, as GPUs are sold ("24 GB") and as vLLM and nvidia-smi count. */
 export const GiB = 2 ** 30;
@@ -31,9 +31,9 @@ export function bytes(value: number): Bytes {
 export const toGB = (value: number): number => value / GB;
 export const toGiB = (value: number): number => value / GiB;
 
-/** Thousands separated by commas, the same in every locale. */
+/** Thousands separated by commas, the same in every locale; what follows a decimal point is left alone. */
 export function grouped(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+  return String(value).replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ",");
 }
 
 /** A size in the binary unit that keeps it readable: "1.51 GiB", "8.75 MiB", "512 B". */

@@ -37,7 +37,7 @@ export const DEFAULT_AUDIO_SECONDS = 30;
 /** A million sequences, a year of audio, 2³¹ tokens: beyond these a number is a mistake, not a plan. */
 const MAX_BATCH = 2 ** 20;
 const MAX_SECONDS = 366 * 24 * 3600;
-const MAX_TOKENS = 2 ** 31;
+export const MAX_TOKENS = 2 ** 31;
 
 /**
  * Settles the workload: checks every number, turns seconds into positions and tokens, and fits prompt and generation
@@ -67,9 +67,11 @@ export function settleWorkload(
       ? undefined
       : whole(options.maxModelLen, "maxModelLen", MAX_TOKENS);
 
+  // Where the user names none: what generation starts from, at least one token where there is no audio either.
+  const leastText = usualPrompt ?? (audioTokens > 0 ? 0 : 1);
   const asked =
     text !== undefined || fresh !== undefined
-      ? audioTokens + (text ?? usualPrompt ?? 0) + (fresh ?? 0)
+      ? audioTokens + (text ?? leastText) + (fresh ?? 0)
       : undefined;
   const context = stated ?? asked ?? preset;
   if (hard && max !== undefined && context > max) {
@@ -82,7 +84,7 @@ export function settleWorkload(
   if (audioTokens > context) {
     throw new InputError(
       "does-not-fit",
-      `${grouped(options.audioSeconds ?? DEFAULT_AUDIO_SECONDS)} s of audio become ${grouped(audioTokens)} tokens, more than the context of ${grouped(context)}: raise --max-model-len or shorten the audio.`,
+      `${options.encoderSeqLength === undefined ? `${grouped(options.audioSeconds ?? DEFAULT_AUDIO_SECONDS)} s` : `${grouped(options.encoderSeqLength)} encoder positions`} of audio become ${grouped(audioTokens)} tokens, more than the context of ${grouped(context)}: raise --max-model-len or shorten the audio.`,
       "maxModelLen",
     );
   }
@@ -98,7 +100,9 @@ export function settleWorkload(
     prompt = context - (fresh ?? 0);
     if (context > 0)
       assumed.push(
-        `The prompt fills the context (${grouped(prompt)} tokens): the largest prefill. --prompt-tokens says otherwise.`,
+        stated === undefined && fresh !== undefined
+          ? `The prompt is ${audioTokens > 0 ? "the audio alone" : "one token"}. --prompt-tokens says otherwise.`
+          : `The prompt fills the context (${grouped(prompt)} tokens): the largest prefill. --prompt-tokens says otherwise.`,
       );
   } else if (text === undefined && usualPrompt !== undefined) {
     assumed.push(
@@ -117,7 +121,7 @@ export function settleWorkload(
   }
   if (audio && audio.cutSeconds > 0) {
     assumed.push(
-      `Only the first ${grouped(audio.seconds - audio.cutSeconds)} s are heard: this model cuts longer audio off.`,
+      `Only the first ${grouped(Number((audio.seconds - audio.cutSeconds).toFixed(3)))} s are heard: this model cuts longer audio off.`,
     );
   }
   if (model.audio && options.audioSeconds === undefined && options.encoderSeqLength === undefined) {
@@ -195,17 +199,22 @@ export function whole(value: unknown, option: string, most: number): number {
   );
 }
 
-/** The workload as the axes that formulas are written over. */
-export function axesOf({
-  batchSize,
-  contextTokens,
-  cachedTokens,
-  promptTokens,
-  audioTokens,
-  audio,
-}: Workload): AxisValues {
+/**
+ * The workload as the axes that formulas are written over.
+ * @param whole whether beams multiply the input too: a language model expands its prompt, with the audio in it; an
+ *   encoder-decoder encodes once.
+ */
+export function axesOf(
+  workload: Workload,
+  { expansion, whole: everything }: { readonly expansion: number; readonly whole: boolean } = {
+    expansion: 1,
+    whole: false,
+  },
+): AxisValues {
+  const { batchSize, contextTokens, cachedTokens, promptTokens, audioTokens, audio } = workload;
   return {
-    batch: batchSize,
+    batch: everything ? batchSize * expansion : batchSize,
+    decoded: batchSize * expansion,
     windows: audio?.concurrentWindows ?? 0,
     frames: audio?.windowFrames ?? 0,
     samples: audio?.windowSamples ?? 0,
@@ -215,6 +224,13 @@ export function axesOf({
     prompt: promptTokens,
     context: contextTokens,
     cached: cachedTokens,
-    recordingFrames: audio?.frames ?? 0,
+    heldFrames: audio ? heldFrames(audio) : 0,
   };
+}
+
+/** Windows that run together are all held; one after the other, the recording and a copy of the window that runs. */
+function heldFrames(audio: AudioLengths): number {
+  if (audio.windows === audio.concurrentWindows)
+    return audio.concurrentWindows * audio.windowFrames;
+  return audio.frames + audio.windowFrames;
 }

@@ -47,7 +47,15 @@ const FOLDER = new URL("./transformers/", import.meta.url);
 const covered = (run: Run): boolean =>
   run.cache !== "static" && run.attn !== "math" && !run.padded && !run.mask && !run.input_fp32;
 
-export function comparisons(): Comparison[] {
+interface Covered {
+  readonly file: string;
+  readonly id: string;
+  readonly run: Run;
+  readonly report: MemoryReport;
+}
+
+/** Every covered run of every model that is described, with our report of it. */
+function reports(): Covered[] {
   return readdirSync(FOLDER)
     .filter((name) => name.endsWith(".json"))
     .flatMap((name) => {
@@ -55,31 +63,78 @@ export function comparisons(): Comparison[] {
       const config = catalogConfig(measured.model);
       if (config === undefined) return [];
       const model = describe(config, { resolve: catalogConfig });
-      return measured.runs.filter(covered).flatMap((run) => compare(name.replace(".json", ""), measured.model, model, run));
+      return measured.runs.filter(covered).map((run) => ({
+        file: name.replace(".json", ""),
+        id: measured.model,
+        run,
+        report: estimate(model, optionsOf(model, run)),
+      }));
     });
 }
 
-function compare(file: string, id: string, model: Model, run: Run): Comparison[] {
-  const options: EstimateOptions = {
+function optionsOf(model: Model, run: Run): EstimateOptions {
+  const generates = run.prompt !== undefined;
+  return {
     batchSize: run.batch,
     precision: run.dtype,
     attnImplementation: run.attn === "eager" ? "eager" : "sdpa",
-    ...(run.prompt !== undefined && { promptTokens: run.prompt - (run.audio_tokens ?? 0) }),
-    ...(run.new !== undefined && { maxNewTokens: run.new }),
-    ...(run.sec !== undefined && { audioSeconds: run.sec }),
+    ...(generates && { promptTokens: Math.max(1, (run.prompt ?? 0) - (run.audio_tokens ?? 0)) }),
+    ...(generates && run.new !== undefined && { maxNewTokens: run.new }),
+    ...(model.audio && run.sec !== undefined && { audioSeconds: run.sec }),
   };
-  const report = estimate(model, options);
-  const { peaks, ...asked } = run;
-  return (Object.keys(PARTS) as (keyof typeof PARTS)[]).flatMap((phase) => {
-    const observed = Math.max(0, ...PARTS[phase].map((part) => peaks[part] ?? 0));
-    const predicted = transient(report, phase);
-    if (observed === 0 || predicted === 0) return [];
-    return [{ file, model: id, phase, predicted, observed, error: predicted / observed - 1, run: JSON.stringify(asked) }];
+}
+
+export function comparisons(): Comparison[] {
+  return reports().flatMap(({ file, id, run, report }) => {
+    const { peaks, ...asked } = run;
+    return (Object.keys(PARTS) as (keyof typeof PARTS)[]).flatMap((phase) => {
+      const observed = Math.max(0, ...PARTS[phase].map((part) => peaks[part] ?? 0));
+      const predicted = transient(report, phase);
+      if (observed === 0 || predicted === 0) return [];
+      const error = predicted / observed - 1;
+      return [{ file, model: id, phase, predicted, observed, error, run: JSON.stringify(asked) }];
+    });
   });
 }
 
-/** Everything alive in a phase but weights and buffers. */
+/** Observed kinds of cache that are keys and values, and those that are states of fixed size. */
+const KEYS_AND_VALUES = ["self_kv", "self_sliding_kv", "cross_kv"];
+const STATES = ["conv_state", "ssm_state"];
+
+/** Caches when the last token has been fed, by kind. */
+export function cacheComparisons(): Comparison[] {
+  return reports().flatMap(({ file, id, run, report }) => {
+    const decode = (keep: (label: string, kind: string) => boolean) =>
+      report.ledger.lines
+        .filter(({ label, kind }) => keep(label, kind))
+        .reduce((sum, { alive }) => sum + (alive.decode ?? 0), 0);
+    const observed = (kinds: readonly string[]) =>
+      kinds.reduce((sum, kind) => sum + (run.caches[kind] ?? 0), 0);
+    const pairs: [string, number, number][] = [
+      ["cross_kv", decode((label) => label.startsWith("cross-attention KV")), observed(["cross_kv"])],
+      [
+        "keys and values",
+        decode((_label, kind) => kind === "kv-cache"),
+        observed(KEYS_AND_VALUES),
+      ],
+      ["states", decode((_label, kind) => kind === "state"), observed(STATES)],
+    ];
+    return pairs
+      .filter(([, predicted, seen]) => predicted > 0 || seen > 0)
+      .map(([phase, predicted, seen]) => ({
+        file,
+        model: id,
+        phase,
+        predicted,
+        observed: seen,
+        error: predicted / seen - 1,
+        run: JSON.stringify({ ...run, peaks: undefined }),
+      }));
+  });
+}
+
+/** Everything alive in a phase but weights, buffers and what is no tensor. */
 function transient(report: MemoryReport, phase: string): number {
   const found = report.phases.find((one) => one.phase === phase);
-  return found ? found.totalBytes - (found.bytesByKind.weights ?? 0) : 0;
+  return found ? found.totalBytes - (found.bytesByKind.weights ?? 0) - (found.bytesByKind.overhead ?? 0) : 0;
 }

@@ -17,6 +17,8 @@ export interface AudioGeometry {
   readonly window?: AudioWindow;
   /** No more than this many encoder positions exist (a table of positions). */
   readonly maxPositions?: number;
+  /** The processor cuts off what comes after this many samples. */
+  readonly maxSamples?: number;
 }
 
 export interface AudioWindow {
@@ -115,7 +117,11 @@ function apply(step: Step, n: number): number {
 export function audioLengths(geometry: AudioGeometry, seconds: number): AudioLengths {
   const asked = Math.max(1, Math.round(seconds * geometry.sampleRate));
   const window = geometry.window;
-  const kept = window?.longer === "truncated" ? Math.min(asked, window.samples) : asked;
+  const kept = Math.min(
+    asked,
+    geometry.maxSamples ?? asked,
+    window?.longer === "truncated" ? window.samples : asked,
+  );
   const windows = window ? Math.ceil(kept / window.samples) : 1;
   const windowSamples = window
     ? window.padded

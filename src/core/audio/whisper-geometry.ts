@@ -4,6 +4,9 @@ import type { AudioGeometry, AudioWindow, Step } from "./geometry.ts";
 export const SAMPLE_RATE = 16_000;
 export const HOP = 160;
 
+/** Its chunks: `chunk_length` 30 s (audio.py: CHUNK_LENGTH). */
+export const CHUNK = 30 * SAMPLE_RATE;
+
 /** The second convolution (kernel 3, stride 2, padding 1) halves the frames; the first keeps them. */
 export const WHISPER_CONVOLUTIONS: readonly Step[] = [
   { kind: "conv", kernel: 3, stride: 1, padding: 1 },

@@ -28,6 +28,10 @@ export const text = () => z.string("a string");
 export const oneOrList = <T extends z.ZodMiniType>(item: T) =>
   z.union([item, z.array(item)], "a number or a list of numbers");
 export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, "a list");
+/** One, or a list of them. */
+export const oneOrMany = <T extends z.ZodMiniType>(item: T, requirement: string) =>
+  z.union([item, z.array(item)], requirement);
+export const anything = () => z.unknown();
 
 /** The default that the reference implementation's config class has. */
 export const or = <T extends z.ZodMiniType>(schema: T, value: z.output<T>) =>

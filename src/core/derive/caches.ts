@@ -44,7 +44,7 @@ function cacheOf(
   compute: Dtype,
   ranks: number,
 ): Cache {
-  const batch = times("batch", "sequences");
+  const batch = times("decoded", "sequences");
   switch (state.kind) {
     case "kv": {
       const heads = Math.ceil(state.heads / ranks);
@@ -64,10 +64,13 @@ function cacheOf(
           : state.window
             ? `KV cache, window of ${state.window}`
             : "KV cache",
-        size: (length) => [
+        ...(state.window !== undefined && { window: state.window }),
+        size: (length, atMost = state.window) => [
           [
             ...perPosition,
-            cross ? times("memory", "encoder positions") : times(length, "tokens", state.window),
+            ...(cross
+              ? [times("memory", "encoder positions")]
+              : pastPositions(length, atMost, state.perToken)),
             ...tail,
           ],
         ],
@@ -111,4 +114,17 @@ function cacheOf(
     default:
       return state satisfies never;
   }
+}
+
+/** The positions that a cache of its own past holds: tokens, or several per token in an encoder that runs along. */
+function pastPositions(
+  length: "context" | "cached" | "prompt",
+  atMost: number | undefined,
+  perToken = 1,
+): Product {
+  if (perToken === 1) return [times(length, "tokens", atMost)];
+  return [
+    times(length, "tokens", atMost === undefined ? undefined : atMost / perToken),
+    times(perToken, "positions per token"),
+  ];
 }

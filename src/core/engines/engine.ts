@@ -1,6 +1,6 @@
 import type { Dtype } from "../dtype.ts";
 import type { Model } from "../model.ts";
-import type { Axis } from "../quantity/axis.ts";
+import type { Axis, AxisValues } from "../quantity/axis.ts";
 import type { Product } from "../quantity/product.ts";
 import type { Component } from "../tree/module.ts";
 
@@ -13,8 +13,11 @@ export type Kind = (typeof KINDS)[number];
  */
 export type Basis = "exact" | "rule" | "measured" | "assumed";
 
-/** The stretches of a run. `all`: an accounting that holds everything at once. */
-export const PHASES = ["load", "encode", "prefill", "decode", "all"] as const;
+/**
+ * The stretches of a run. `profile` and `serve`: a server that measures itself and then runs requests of any phase together.
+ * `all`: an accounting that holds everything at once.
+ */
+export const PHASES = ["load", "encode", "prefill", "decode", "profile", "serve", "all"] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** A named amount inside a peak: one buffer that is alive at that moment. */
@@ -27,9 +30,21 @@ export interface HeldBuffer {
 export interface Moment {
   readonly at: string;
   readonly buffers: readonly HeldBuffer[];
-  /** The moment only occurs where an axis has at least this length. */
-  readonly when?: { readonly axis: Axis; readonly atLeast: number };
+  /** The moment only occurs for some lengths of an axis. */
+  readonly when?: Condition;
 }
+
+/** `atLeast ≤ axis < below`; a side that is left out does not matter. */
+export interface Condition {
+  readonly axis: Axis;
+  readonly atLeast?: number;
+  readonly below?: number;
+}
+
+export const holds = (when: Condition | undefined, values: AxisValues): boolean =>
+  when === undefined ||
+  (values[when.axis] >= (when.atLeast ?? 0) &&
+    values[when.axis] < (when.below ?? Number.POSITIVE_INFINITY));
 
 /** An amount of bytes as a formula: a sum, or the largest of several moments. */
 export type Amount = { readonly sum: readonly Product[] } | { readonly peakOf: readonly Moment[] };
@@ -54,6 +69,30 @@ export interface Setup {
   readonly kvCache: Dtype;
   readonly tensorParallel: number;
   readonly attention: AttentionKernel;
+  /** Whether the cache grows with the sequence or is allocated for the whole context at once. */
+  readonly cache: "dynamic" | "static";
+  /** Sequences that the decoder generates for each input: beams, or sampled alternatives. */
+  readonly expansion: number;
+  /** Attention maps are kept to align words with the audio. */
+  readonly wordTimestamps: boolean;
+  /** Bytes that the driver and its libraries take on the device, where the user knows them. */
+  readonly deviceOverhead: number | undefined;
+  readonly server: ServerSetup;
+}
+
+/** What a serving engine is told at start-up; undefined: its own default. */
+export interface ServerSetup {
+  /** Version of the engine whose rules apply: "0.15". */
+  readonly version?: string;
+  /** Memory of one device in bytes. Without it nothing fills the device: only what the requests need is counted. */
+  readonly gpuMemory?: number;
+  /** Share of the device that the engine may use, 0 to 1. */
+  readonly gpuMemoryUtilization?: number;
+  readonly maxModelLen?: number;
+  readonly maxNumSeqs?: number;
+  readonly maxNumBatchedTokens?: number;
+  readonly blockSize?: number;
+  readonly enforceEager?: boolean;
 }
 
 /** How attention is computed: with kernels that never hold the scores (`sdpa`), or in plain steps that do (`eager`). */
@@ -66,4 +105,40 @@ export interface Engine {
   readonly summary: string;
   readonly phases: (model: Model) => readonly Phase[];
   plan(model: Model, setup: Setup): readonly LinePlan[];
+  /** What a server would log and how many requests it holds; only engines that serve have it. */
+  serving?(model: Model, setup: Setup, values: AxisValues): Serving;
+}
+
+/** What a serving engine decides at start-up, in its own words. Sizes in bytes, per device. */
+export interface Serving {
+  readonly engineVersion: string;
+  readonly maxModelLen: number;
+  readonly maxNumSeqs: number;
+  readonly maxNumBatchedTokens: number;
+  readonly blockSize: number;
+  /** "Model loading took": weights and buffers. */
+  readonly modelLoadingBytes: number;
+  readonly peakActivationBytes: number;
+  readonly nonTorchBytes: number;
+  readonly cudaGraphBytes: number;
+  /** Keys and values that one request of the workload's length really takes. */
+  readonly requestKvBytes: number;
+  readonly requestBlocks: number;
+  /** What the device decides; null where no device was given. */
+  readonly device: ServingDevice | null;
+}
+
+export interface ServingDevice {
+  readonly gpuMemoryBytes: number;
+  readonly gpuMemoryUtilization: number;
+  readonly budgetBytes: number;
+  /** "Available KV cache memory" */
+  readonly availableKvCacheBytes: number;
+  readonly numBlocks: number;
+  /** "GPU KV cache size" */
+  readonly kvCacheTokens: number;
+  /** "Maximum concurrency for maxModelLen tokens per request", as logged. */
+  readonly loggedConcurrency: number;
+  /** Requests of the workload's length that fit, no more than maxNumSeqs. */
+  readonly concurrentRequests: number;
 }

@@ -3,10 +3,9 @@ import { bytesOf } from "../dtype.ts";
 import { type Product, times } from "../quantity/product.ts";
 import type { Component, Module } from "../tree/module.ts";
 import { walk } from "../tree/walk.ts";
-import type { Engine, Setup } from "./engine.ts";
-import { flows } from "./transformers/flow.ts";
-import { audioInput } from "./transformers/index.ts";
-import { findOp, headMoment, towerMoments, towersOf } from "./transformers/tower.ts";
+import type { Engine, LinePlan, Setup } from "./engine.ts";
+import { activationLines, audioInput } from "./transformers/index.ts";
+import { towersOf } from "./transformers/tower.ts";
 import { weightLines } from "./weights.ts";
 
 const PLAN = "engine-neutral accounting: everything that exists at some time, held at once";
@@ -39,32 +38,25 @@ export const generic: Engine = {
         component: cache.component,
         kind: cache.kind === "recurrent" ? "state" : "kv-cache",
         basis: "exact",
-        source: "keys and values of every position",
-        alive: { all: { sum: cache.size("context") } },
+        source:
+          "keys and values of every position; sliding layers too, whose prompt is held whole for a moment",
+        alive: { all: { sum: cache.size("context", Number.POSITIVE_INFINITY) } },
       });
     }
-    const flow = flows(setup);
-    const head = findOp(model.root, "head");
-    for (const tower of towersOf(model.root)) {
-      const moments =
-        tower.op.side === "encoder"
-          ? towerMoments(tower, flow.encode)
-          : [flow.prefill, flow.decode].flatMap((pass) => [
-              ...towerMoments(tower, pass),
-              ...(head ? [headMoment(head, tower.op.width, pass)] : []),
-            ]);
-      lines.push({
-        label: "activations",
-        component: tower.component,
-        kind: "activation",
-        basis: "rule",
-        source: PLAN,
-        alive: { all: { peakOf: moments } },
-      });
-    }
+    lines.push(...activationLines(model, towersOf(model.root), setup).map(heldAlways));
     return lines;
   },
 };
+
+/** A line of a runtime with phases, held all the time at its largest. */
+function heldAlways(line: LinePlan): LinePlan {
+  const peakOf = Object.values(line.alive).flatMap((amount) =>
+    "peakOf" in amount
+      ? amount.peakOf
+      : [{ at: "all times", buffers: amount.sum.map((size) => ({ label: line.label, size })) }],
+  );
+  return { ...line, basis: "rule", source: PLAN, alive: { all: { peakOf } } };
+}
 
 /**
  * Keys and values of every layer of a bidirectional encoder. No runtime keeps them all: they live for one layer. Other

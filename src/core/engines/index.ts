@@ -2,9 +2,10 @@ import { InputError, nearest, shown } from "../errors.ts";
 import type { Engine } from "./engine.ts";
 import { generic } from "./generic.ts";
 import { transformers } from "./transformers/index.ts";
+import { vllm } from "./vllm/index.ts";
 
 /** The runtimes whose rules are known, the default first. */
-export const engines: readonly Engine[] = [transformers, generic];
+export const engines: readonly Engine[] = [transformers, vllm, generic];
 
 /** @throws InputError `unknown-engine`. */
 export function findEngine(name: unknown): Engine {
@@ -13,7 +14,7 @@ export function findEngine(name: unknown): Engine {
   const known = engines.map((engine) => engine.name);
   throw new InputError(
     "unknown-engine",
-    `--engine is ${shown(name)}, which is no known engine: use ${known.join(" or ")}${typeof name === "string" ? ` (nearest: ${nearest(name, known, 1)[0]})` : ""}.`,
+    `--engine is ${shown(name)}, which is no known engine: use ${known.join(", ")}${typeof name === "string" ? ` (nearest: ${nearest(name, known, 1)[0]})` : ""}.`,
     "engine",
   );
 }

@@ -62,12 +62,12 @@ export interface DecoderConfig {
 /** The sizes that such a config states. @throws InputError where heads cannot be grouped evenly. */
 export function decoderSizes(config: DecoderConfig, context: Context): DecoderSizes {
   const heads = config.num_attention_heads;
-  const kvHeads = config.num_key_value_heads ?? heads;
-  if (heads % kvHeads !== 0) {
-    const field = within(context.path, "num_key_value_heads");
+  const kvHeads = groupedHeads(heads, config.num_key_value_heads ?? heads, context);
+  if (config.head_dim === undefined && heads > config.hidden_size) {
+    const field = within(context.path, "num_attention_heads");
     throw new InputError(
       "inconsistent",
-      `${field} is ${kvHeads}, which does not divide num_attention_heads ${heads}: correct one of them in the config.`,
+      `${field} is ${heads}, more than hidden_size ${config.hidden_size}, so that a head would have no width: correct one of them in the config.`,
       field,
     );
   }
@@ -130,4 +130,21 @@ export function rotatedValues(
     `${field} is ${stated}, but must be above 0 and at most 1: correct it in the config.`,
     field,
   );
+}
+
+/** How many key/value heads there are. @throws InputError where query heads cannot be grouped evenly among them. */
+export function groupedHeads(
+  heads: number,
+  kvHeads: number,
+  context: Pick<Context, "path">,
+): number {
+  if (heads % kvHeads !== 0) {
+    const field = within(context.path, "num_key_value_heads");
+    throw new InputError(
+      "inconsistent",
+      `${field} is ${kvHeads}, which does not divide num_attention_heads ${heads}: correct one of them in the config.`,
+      field,
+    );
+  }
+  return kvHeads;
 }

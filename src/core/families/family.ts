@@ -1,6 +1,6 @@
 import { own, type RawConfig, section, within } from "../config/raw.ts";
 import type { Door } from "../config/schema.ts";
-import { type Dtype, findDtype } from "../dtype.ts";
+import { type Dtype, findDtype, holdsValues } from "../dtype.ts";
 import type { Model } from "../model.ts";
 import type { LanguageModel, Place } from "../towers/causal-lm.ts";
 
@@ -54,5 +54,6 @@ export function sectionOf(raw: RawConfig, key: string, context: Context): [RawCo
 /** The dtype that a config states: `dtype` since transformers 5, `torch_dtype` before. */
 export function statedDtype(raw: RawConfig): Dtype | undefined {
   const stated = own(raw, "dtype") ?? own(raw, "torch_dtype");
-  return typeof stated === "string" ? findDtype(stated) : undefined;
+  const dtype = typeof stated === "string" ? findDtype(stated) : undefined;
+  return dtype !== undefined && holdsValues(dtype) ? dtype : undefined;
 }

@@ -1,17 +1,25 @@
 import { apertus } from "./apertus.ts";
 import { arcee } from "./arcee.ts";
+import { ast } from "./ast.ts";
+import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
 import { bloom } from "./bloom.ts";
+import { clap } from "./clap.ts";
 import { cohere, cohere2 } from "./cohere.ts";
+import { dac } from "./dac.ts";
+import { data2vecAudio } from "./data2vec-audio.ts";
 import { dbrx } from "./dbrx.ts";
 import { deepseekV2, deepseekV3, glm4MoeLite } from "./deepseek.ts";
+import { encodec } from "./encodec.ts";
 import { ernie45, ernie45Moe } from "./ernie4-5.ts";
 import { exaone4 } from "./exaone4.ts";
 import { falcon } from "./falcon.ts";
 import type { Family } from "./family.ts";
+import { funAsrNano } from "./fun-asr-nano.ts";
 import { gemma } from "./gemma.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
 import { glm, glm4 } from "./glm.ts";
+import { glmAsr } from "./glm-asr.ts";
 import { glm4Moe } from "./glm4-moe.ts";
 import { gptNeoX } from "./gpt-neox.ts";
 import { gptOss } from "./gpt-oss.ts";
@@ -19,14 +27,23 @@ import { gpt2, gptBigCode } from "./gpt2.ts";
 import { codegen, gptj } from "./gptj.ts";
 import { granite } from "./granite.ts";
 import { graniteMoe } from "./granite-moe.ts";
+import { graniteSpeech } from "./granite-speech.ts";
 import { helium } from "./helium.ts";
+import { speechT5HifiGan } from "./hifigan.ts";
+import { hubert } from "./hubert.ts";
 import { hunyuanDense, hunyuanMoe } from "./hunyuan.ts";
+import { kimiAudio } from "./kimi-audio.ts";
 import { llama } from "./llama.ts";
+import { midashengLm } from "./midashenglm.ts";
+import { mimi } from "./mimi.ts";
 import { minicpm3 } from "./minicpm3.ts";
 import { minimax, minimaxM2 } from "./minimax.ts";
 import { ministral, ministral3 } from "./ministral.ts";
 import { mistral } from "./mistral.ts";
 import { mixtral, phimoe } from "./mixtral.ts";
+import { moonshine } from "./moonshine.ts";
+import { moonshineStreaming } from "./moonshine-streaming.ts";
+import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
 import { mpt } from "./mpt.ts";
 import { nemotron } from "./nemotron.ts";
 import { olmo, olmo2, olmo3, olmoe } from "./olmo.ts";
@@ -38,13 +55,24 @@ import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen2Moe } from "./qwen2-moe.ts";
 import { qwen3 } from "./qwen3.ts";
+import { qwen3Asr } from "./qwen3-asr.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { qwen3Next, qwen35, qwen35Moe } from "./qwen3-next.ts";
 import { seedOss } from "./seed-oss.ts";
+import { sew, sewD } from "./sew.ts";
 import { smollm3 } from "./smollm3.ts";
+import { speechToText } from "./speech-to-text.ts";
+import { speechT5 } from "./speecht5.ts";
 import { stablelm } from "./stablelm.ts";
 import { starcoder2 } from "./starcoder2.ts";
 import { ultravox } from "./ultravox.ts";
+import { unispeech, unispeechSat } from "./unispeech.ts";
+import { vibeVoiceAsr } from "./vibevoice-asr.ts";
+import { voxtral } from "./voxtral.ts";
+import { voxtralRealtime, voxtralRealtimeText } from "./voxtral-realtime.ts";
+import { wav2vec2 } from "./wav2vec2.ts";
+import { wav2vec2Conformer } from "./wav2vec2-conformer.ts";
+import { wavlm } from "./wavlm.ts";
 import { whisper } from "./whisper.ts";
 
 /** Every architecture that can be described. */
@@ -53,6 +81,43 @@ export const families: readonly Family[] = [
   whisper,
   qwen2Audio,
   ultravox,
+  voxtral,
+  voxtralRealtime,
+  voxtralRealtimeText,
+  audioFlamingo3,
+  musicFlamingo,
+  glmAsr,
+  qwen3Asr,
+  funAsrNano,
+  vibeVoiceAsr,
+  mossAudio,
+  mossTranscribeDiarize,
+  kimiAudio,
+  midashengLm,
+  graniteSpeech,
+  // speech encoders over raw samples
+  wav2vec2,
+  hubert,
+  wavlm,
+  unispeech,
+  unispeechSat,
+  data2vecAudio,
+  sew,
+  sewD,
+  wav2vec2Conformer,
+  // encoders over spectrograms
+  ast,
+  clap,
+  // encoder-decoders over speech, and a vocoder
+  speechToText,
+  moonshine,
+  moonshineStreaming,
+  speechT5,
+  speechT5HifiGan,
+  // sound: codecs, speech and music synthesis
+  encodec,
+  dac,
+  mimi,
   // text
   llama,
   qwen2,

@@ -1,7 +1,7 @@
 import { whisperGeometry } from "../audio/whisper-geometry.ts";
-import { type RawConfig, section } from "../config/raw.ts";
+import { own, type RawConfig, section, within } from "../config/raw.ts";
 import { count, dimension, flag, integer, maybe, or, reader, text } from "../config/schema.ts";
-import { InputError } from "../errors.ts";
+import { InputError, shown } from "../errors.ts";
 import { embedding } from "../layers/embedding.ts";
 import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
@@ -40,6 +40,7 @@ export const ultravox: Family = {
     const config = read(raw, context);
     const [audioRaw, audioContext] = part(raw, "audio", config.audio_model_id, context);
     const [textRaw, textContext] = part(raw, "text", config.text_model_id, context);
+    whisperOnly(audioRaw, audioContext);
     const audio = readWhisper(audioRaw, audioContext);
     evenHeads(audio.d_model, audio.encoder_attention_heads, "d_model", "encoder_attention_heads");
     const sizes = {
@@ -83,6 +84,18 @@ export const ultravox: Family = {
     };
   },
 };
+
+/** Another encoder's config would read as a Whisper of default sizes. */
+function whisperOnly(raw: RawConfig, context: Context): void {
+  const type = own(raw, "model_type") ?? "whisper";
+  if (type === "whisper") return;
+  const field = within(context.path, "model_type");
+  throw new InputError(
+    "unknown-model-type",
+    `${field} is ${shown(type)}, but the audio part of an Ultravox model must be a Whisper: refer to one or give its config.`,
+    field,
+  );
+}
 
 type Config = ReturnType<typeof read>;
 

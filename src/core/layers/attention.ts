@@ -33,6 +33,10 @@ export interface AttentionOptions {
   readonly scores: ScoreStyle;
   /** Whether keys and values are kept between decoding steps; bidirectional encoders keep none. */
   readonly cached: boolean;
+  /** Positions per token of the language model, for a causal encoder that keeps its own cache. */
+  readonly perToken?: number;
+  /** Width of the result, where it is another than that of the sequence that asks. */
+  readonly outputs?: number;
   /** Width of the sequence that answers, for cross-attention to a tower of another width. */
   readonly sourceWidth?: number;
 }
@@ -51,7 +55,11 @@ export function attention(className: string, name: string, options: AttentionOpt
     const bias = biased(which);
     if (which === "o") {
       const divide = { by: "rows", units: heads } as const;
-      return linear(own, heads * headDim, width, { bias, transposed, divide });
+      return linear(own, heads * headDim, options.outputs ?? width, {
+        bias,
+        transposed,
+        divide,
+      });
     }
     const outputs = {
       q: options.gated ? 2 * heads : heads,
@@ -77,6 +85,7 @@ export function attention(className: string, name: string, options: AttentionOpt
         keyDim: headDim,
         valueDim: headDim,
         ...(window !== undefined && { window }),
+        ...(options.perToken !== undefined && { perToken: options.perToken }),
       }
     : undefined;
   return module(className, name, [...options.names.map(projection), ...(options.extra ?? [])], {

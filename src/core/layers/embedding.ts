@@ -1,3 +1,4 @@
+import type { Dtype } from "../dtype.ts";
 import type { Component, Module } from "../tree/module.ts";
 import type { DeviceBuffer } from "../tree/tensor.ts";
 
@@ -7,6 +8,8 @@ interface EmbeddingOptions {
   /** Divided by rows under tensor parallelism (token tables are, position tables are not). */
   readonly divided?: boolean;
   readonly buffers?: readonly DeviceBuffer[];
+  /** Where the table keeps this dtype whatever the model's is. */
+  readonly dtype?: Dtype;
 }
 
 /** A table of `rows` vectors. */
@@ -24,6 +27,7 @@ export function embedding(
         name: "weight",
         shape: [rows, width],
         ...(options.divided && { cut: { dim: 0, units: rows } }),
+        ...(options.dtype && { dtype: options.dtype }),
       },
     ],
     op: { kind: "embedding", width },

@@ -3,6 +3,10 @@ import { linear } from "./linear.ts";
 
 interface GatedOptions {
   readonly bias?: boolean;
+  /** On the last matrix; as the others by default. */
+  readonly downBias?: boolean;
+  /** Width of the result; the input's by default. */
+  readonly outputs?: number;
   /** Two names: gate and up are one matrix of twice the inner width. */
   readonly names?: readonly [gate: string, up: string, down: string] | readonly [string, string];
 }
@@ -28,7 +32,10 @@ export function gatedFeedForward(
           divide: { by: "columns", units: inner },
         }),
       ),
-      linear(down, inner, width, { bias, divide: { by: "rows" } }),
+      linear(down, inner, options.outputs ?? width, {
+        bias: options.downBias ?? bias,
+        divide: { by: "rows" },
+      }),
     ],
     { op: { kind: "feed-forward", width, inner, gated: true } },
   );
@@ -46,8 +53,7 @@ export function plainFeedForward(
   name: string,
   width: number,
   inner: number,
-  names: readonly [string, string],
-  options: PairOptions = {},
+  { names, ...options }: PairOptions & { readonly names?: readonly [string, string] } = {},
 ): Module {
   return module(className, name, feedForwardPair(width, inner, names, options), {
     op: { kind: "feed-forward", width, inner, gated: false },

@@ -22,3 +22,13 @@ export function layerNorm(
 /** Scale only (Zhang and Sennrich, 2019). */
 export const rmsNorm = (name: string, width: number, className = "RMSNorm"): Module =>
   layerNorm(name, width, { bias: false, class: className });
+
+/** Batch norm: scale and shift, and the running statistics that the checkpoint keeps beside them as buffers. */
+export const batchNorm = (name: string, width: number, className = "BatchNorm1d"): Module => ({
+  ...layerNorm(name, width, { class: className }),
+  buffers: [
+    { name: "running_mean", shape: [width], dtype: "model", persistent: true },
+    { name: "running_var", shape: [width], dtype: "model", persistent: true },
+    { name: "num_batches_tracked", shape: [], dtype: "int64", persistent: true },
+  ],
+});

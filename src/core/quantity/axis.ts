@@ -5,6 +5,8 @@
 export const AXES = [
   /** Sequences that run together. */
   "batch",
+  /** Sequences that the decoder runs: the batch, times beams or alternatives. */
+  "decoded",
   /** Audio windows of one sequence that run through the encoder together. */
   "windows",
   /** Mel frames (or feature frames) of one window. */
@@ -23,8 +25,8 @@ export const AXES = [
   "context",
   /** Tokens that have keys and values by then: the last generated one is never fed back. */
   "cached",
-  /** Mel frames of the whole recording, of which a long-form run holds all. */
-  "recordingFrames",
+  /** Frames of one sequence that are held: all windows of a batch, or the recording and the window that runs. */
+  "heldFrames",
 ] as const;
 export type Axis = (typeof AXES)[number];
 export type AxisValues = Readonly<Record<Axis, number>>;

@@ -1,5 +1,5 @@
 import { AXES, type Axis, type AxisValues } from "./axis.ts";
-import type { Product } from "./product.ts";
+import { limited, type Product } from "./product.ts";
 
 /**
  * A sum of products with everything multiplied out: coefficient × axis × axis …, ready for fast evaluation and for
@@ -14,6 +14,7 @@ interface Monomial {
 interface Slot {
   readonly axis: Axis;
   readonly atMost: number;
+  readonly per: number;
 }
 
 export function polynomial(sum: readonly Product[]): Polynomial {
@@ -21,12 +22,14 @@ export function polynomial(sum: readonly Product[]): Polynomial {
   for (const product of sum) {
     let coefficient = 1;
     const slots: Slot[] = [];
-    for (const { of, atMost = Number.POSITIVE_INFINITY } of product) {
-      if (typeof of === "number") coefficient *= Math.min(of, atMost);
-      else slots.push({ axis: of, atMost });
+    for (const { of, atMost = Number.POSITIVE_INFINITY, per = 0 } of product) {
+      if (typeof of === "number") coefficient *= limited(of, atMost, per || undefined);
+      else slots.push({ axis: of, atMost, per });
     }
-    slots.sort((a, b) => AXES.indexOf(a.axis) - AXES.indexOf(b.axis) || a.atMost - b.atMost);
-    const key = slots.map(({ axis, atMost }) => `${axis}<${atMost}`).join("*");
+    slots.sort(
+      (a, b) => AXES.indexOf(a.axis) - AXES.indexOf(b.axis) || a.atMost - b.atMost || a.per - b.per,
+    );
+    const key = slots.map(({ axis, atMost, per }) => `${axis}<${atMost}/${per}`).join("*");
     const before = byKey.get(key)?.coefficient ?? 0;
     byKey.set(key, { key, coefficient: before + coefficient, slots });
   }
@@ -42,7 +45,8 @@ export function evaluatePolynomial(terms: Polynomial, values: AxisValues): numbe
     for (let j = 0; j < slots.length; j++) {
       const slot = slots[j] as Slot;
       const value = values[slot.axis];
-      product *= value < slot.atMost ? value : slot.atMost;
+      const kept = value < slot.atMost ? value : slot.atMost;
+      product *= slot.per > 0 ? Math.ceil(kept / slot.per) : kept;
     }
     sum += product;
   }

@@ -7,6 +7,8 @@ export interface Factor {
   readonly label: string;
   /** The axis counts no further than this (sliding windows). */
   readonly atMost?: number;
+  /** The axis is counted in blocks of this many, the last one rounded up. */
+  readonly per?: number;
 }
 
 /** A product of labelled factors, for instance `32 layers × 2 × 20 heads × 64 × 448 positions × 2 B`. */
@@ -16,8 +18,13 @@ export const times = (of: number | Axis, label: string, atMost?: number): Factor
   atMost === undefined ? { of, label } : { of, label, atMost };
 
 export function factorValue(factor: Factor, values: AxisValues): number {
-  const value = typeof factor.of === "number" ? factor.of : values[factor.of];
-  return factor.atMost === undefined ? value : Math.min(value, factor.atMost);
+  const length = typeof factor.of === "number" ? factor.of : values[factor.of];
+  return limited(length, factor.atMost, factor.per);
+}
+
+export function limited(length: number, atMost?: number, per?: number): number {
+  const kept = atMost === undefined ? length : Math.min(length, atMost);
+  return per === undefined ? kept : Math.ceil(kept / per);
 }
 
 export function evaluate(product: Product, values: AxisValues): number {

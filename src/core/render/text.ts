@@ -1,6 +1,7 @@
 import type { Line } from "../report/ledger.ts";
 import type { MemoryReport } from "../report/memory-report.ts";
 import { GB, GiB, grouped, humanBytes, humanCount } from "../units.ts";
+import { renderServing } from "./serving.ts";
 import { bar, table } from "./table.ts";
 
 /** Styles for a terminal; {@link plain} leaves text as it is. */
@@ -46,6 +47,7 @@ export function renderReport(report: MemoryReport, style: Style = plain): string
       : []),
     "",
     ...phases(report, style),
+    ...renderServing(report, style),
     style.strong(
       `Total ${(report.totalMemoryBytes / GiB).toFixed(3)} GiB = ${(report.totalMemoryBytes / GB).toFixed(3)} GB`,
     ) +
@@ -54,9 +56,7 @@ export function renderReport(report: MemoryReport, style: Style = plain): string
       ),
     "",
     ...report.assumptions.map((sentence) => style.faint(`assumed: ${sentence}`)),
-    style.faint(
-      "not counted: CUDA context, libraries and the allocator's rounding; --explain shows every formula",
-    ),
+    style.faint("--explain shows every number's formula, basis and source"),
   ].join("\n");
 }
 

@@ -1,4 +1,12 @@
-import type { Amount, Basis, Kind, LinePlan, Moment, Phase } from "../engines/engine.ts";
+import {
+  type Amount,
+  type Basis,
+  holds,
+  type Kind,
+  type LinePlan,
+  type Moment,
+  type Phase,
+} from "../engines/engine.ts";
 import type { AxisValues } from "../quantity/axis.ts";
 import { evaluate, type Product, printProduct, printSum } from "../quantity/product.ts";
 import type { Component } from "../tree/module.ts";
@@ -70,7 +78,7 @@ function peakMoment(moments: readonly Moment[], values: AxisValues): Moment | un
   let peak: Moment | undefined;
   let most = -1;
   for (const moment of moments) {
-    if (moment.when && values[moment.when.axis] < moment.when.atLeast) continue;
+    if (!holds(moment.when, values)) continue;
     const size = sumOf(sizes(moment), values);
     if (size > most) [peak, most] = [moment, size];
   }

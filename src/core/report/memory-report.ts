@@ -1,7 +1,7 @@
 import type { AudioLengths } from "../audio/geometry.ts";
 import type { AttentionType } from "../derive/attention-type.ts";
 import type { Dtype } from "../dtype.ts";
-import { KINDS, type Kind, type Phase } from "../engines/engine.ts";
+import { KINDS, type Kind, type Phase, type Serving } from "../engines/engine.ts";
 import type { ModelType } from "../model.ts";
 import type { Component } from "../tree/module.ts";
 import { type Bytes, bytes, toGB } from "../units.ts";
@@ -58,6 +58,8 @@ export interface MemoryReportData {
 
   readonly phases: readonly PhaseTotal[];
   readonly peakPhase: Phase;
+  /** What a serving engine decides at start-up; null for engines that do not serve. */
+  readonly serving: Serving | null;
   readonly ledger: Ledger;
   /** What the user left open and what the config does not say. */
   readonly assumptions: readonly string[];
@@ -181,11 +183,16 @@ export function totalsOf(lines: readonly Line[], phases: readonly Phase[]): Tota
         line.component !== "runtime",
     ),
     projectorMemoryBytes: most((line) => weights(line) && PROJECTORS.has(line.component)),
-    encoderKvCacheBytes: most((line) => line.kind === "kv-cache" && ENCODERS.has(line.component)),
+    encoderKvCacheBytes: most(
+      (line) =>
+        line.kind === "kv-cache" &&
+        (ENCODERS.has(line.component) || PROJECTORS.has(line.component)),
+    ),
     decoderKvCacheBytes: most(
       (line) =>
         line.kind === "kv-cache" &&
         !ENCODERS.has(line.component) &&
+        !PROJECTORS.has(line.component) &&
         !line.label.startsWith("cross"),
     ),
     crossAttentionKvCacheBytes: most(

@@ -4,7 +4,7 @@ import { embedding } from "../layers/embedding.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
-import { rotary } from "../layers/rotary.ts";
+import { rotary as rotaryTables } from "../layers/rotary.ts";
 import { type Indices, inBoth, those, upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import type { Span } from "../tree/op.ts";
@@ -122,6 +122,8 @@ export interface DecoderHabits {
   readonly feedForward?: Module;
   /** The embedding is scaled by a number that lives in a buffer, of fp32 unless another is named (Gemma). */
   readonly scaledEmbedding?: boolean | Dtype;
+  /** Modules of every layer besides attention, feed-forward and norms, after them. */
+  readonly extra?: readonly Module[];
   /** Layers of several kinds, together covering all indices; default: one causal kind. */
   readonly variants?: readonly LayerVariant[];
   /** One pair of rotary tables for each. */
@@ -162,7 +164,7 @@ export function causalLm(
       tokenTable("embed_tokens", vocab, width, habits.scaledEmbedding),
       ...variants.map((variant) => stack(variant.indices, decoderLayer(sizes, habits, variant))),
       norm(habits.finalNorm ?? "norm", width),
-      rotary("rotary_emb", `${classes}RotaryEmbedding`, rotated, habits.rotaryKinds),
+      rotaryTables("rotary_emb", `${classes}RotaryEmbedding`, rotated, habits.rotaryKinds),
     ],
     rotary: rotated,
     headBias: habits.bias?.head,
@@ -205,7 +207,7 @@ interface Shell {
   readonly tiedTo: string | undefined;
   readonly children: readonly (Module | undefined)[];
   /** Width of the cosines and sines that are made once for all layers. */
-  readonly rotary?: number;
+  readonly rotary?: number | undefined;
   readonly headBias?: boolean | undefined;
   /** Width that the head takes, where the backbone projects its own to another one. */
   readonly headWidth?: number;
@@ -214,27 +216,46 @@ interface Shell {
 
 /** A backbone and its head, whatever lies in the backbone. */
 export function languageModel(shell: Shell): LanguageModel {
-  const { place, vocab, width, tiedTo, headBias = false, headWidth = width } = shell;
-  const last = (path: string) => path.split(".").at(-1) ?? path;
-  const backbone = module(shell.class, last(place.backbone), shell.children, {
+  const { place, vocab, width, rotary } = shell;
+  const backbone = module(shell.class, lastOf(place.backbone), shell.children, {
     component: "text_model",
-    op: {
-      kind: "tower",
-      side: "decoder",
-      width,
-      ...(shell.rotary !== undefined && { rotary: shell.rotary }),
-    },
+    op: { kind: "tower", side: "decoder", width, ...(rotary !== undefined && { rotary }) },
   });
-  const head: Module = {
-    ...linear(last(place.head), headWidth, vocab, {
-      bias: headBias,
-      component: tiedTo !== undefined && !headBias ? "embeddings" : "lm_head",
-      divide: { by: "columns" },
-      ...(tiedTo !== undefined && { tiedTo: `${place.backbone}.${tiedTo}.weight` }),
-    }),
-    op: { kind: "head", vocab, positions: shell.logits ?? "last" },
-  };
+  const sizes = { width: shell.headWidth ?? width, vocab, tied: shell.tiedTo !== undefined };
+  const head = languageHead(sizes, place, shell.logits, {
+    tokens: shell.tiedTo,
+    bias: shell.headBias,
+  });
   return { backbone, head, width, vocab };
+}
+
+const lastOf = (path: string): string => path.split(".").at(-1) ?? path;
+
+interface HeadOptions {
+  /** Path of the token table below the backbone. */
+  readonly tokens?: string | undefined;
+  readonly bias?: boolean | undefined;
+}
+
+/**
+ * The head of a language model at `place`: a composite model whose own config says whether it is tied, or that computes
+ * logits for other positions, takes it instead of the language model's.
+ */
+export function languageHead(
+  { width, vocab, tied }: Pick<DecoderSizes, "width" | "vocab" | "tied">,
+  place: Place,
+  positions: "all" | "last" = "last",
+  { tokens = "embed_tokens", bias = false }: HeadOptions = {},
+): Module {
+  return {
+    ...linear(lastOf(place.head), width, vocab, {
+      bias,
+      component: tied && !bias ? "embeddings" : "lm_head",
+      divide: { by: "columns" },
+      ...(tied && { tiedTo: `${place.backbone}.${tokens}.weight` }),
+    }),
+    op: { kind: "head", vocab, positions },
+  };
 }
 
 function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: LayerVariant): Module {
@@ -267,7 +288,7 @@ function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: Layer
   return module(
     `${classes}DecoderLayer`,
     "layers",
-    [attend, feedForward, ...norms.map((name) => norm(name, width))],
+    [attend, feedForward, ...norms.map((name) => norm(name, width)), ...(habits.extra ?? [])],
     { op: { kind: "layer", width, blocks: [{ run: attend.name }, { run: feedForward.name }] } },
   );
 }

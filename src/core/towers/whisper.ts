@@ -6,7 +6,7 @@ import { feedForwardPair } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
-import type { FeedForwardOp, Span } from "../tree/op.ts";
+import type { ConvFrontEnd, FeedForwardOp, ScoreStyle, Span } from "../tree/op.ts";
 
 const PROJECTIONS = [
   ["k", "k_proj"],
@@ -31,6 +31,25 @@ interface Named {
   readonly component: Component;
 }
 
+/** What sets the descendants of Whisper's encoder apart. */
+interface EncoderHabits extends Named {
+  /** The position table stays in fp32 when the model is loaded in another dtype (Voxtral). */
+  readonly fp32Positions?: boolean;
+}
+
+/** The convolutions that turn mel frames into positions, half as many. */
+export const melConvolutions = (bins: number, width: number): readonly Module[] => [
+  conv1d("conv1", bins, width, 3),
+  conv1d("conv2", width, width, 3),
+];
+
+export const melEntry = (bins: number, width: number): ConvFrontEnd => ({
+  kind: "conv-front-end",
+  bins,
+  width,
+  strides: [1, 2],
+});
+
 /**
  * Whisper's encoder (Radford et al. 2022, section 2.2): two convolutions over the mel frames, the second with stride 2,
  * a sinusoidal position table that is stored as a parameter, and pre-norm layers with full attention. Keys have no bias.
@@ -38,16 +57,15 @@ interface Named {
  */
 export function whisperEncoder(
   sizes: WhisperEncoderSizes,
-  { name, classes, component }: Named,
+  { name, classes, component, fp32Positions }: EncoderHabits,
 ): Module {
   const { bins, width, layers, heads, inner, positions } = sizes;
   return module(
     `${classes}Encoder`,
     name,
     [
-      conv1d("conv1", bins, width, 3),
-      conv1d("conv2", width, width, 3),
-      embedding("embed_positions", positions, width),
+      ...melConvolutions(bins, width),
+      embedding("embed_positions", positions, width, fp32Positions ? { dtype: "fp32" } : {}),
       stack(upTo(layers), whisperEncoderLayer(classes, { width, heads, inner })),
       layerNorm("layer_norm", width),
     ],
@@ -57,7 +75,7 @@ export function whisperEncoder(
         kind: "tower",
         side: "encoder",
         width,
-        entry: { kind: "conv-front-end", bins, width, strides: [1, 2] },
+        entry: melEntry(bins, width),
       },
     },
   );
@@ -82,7 +100,7 @@ export function whisperDecoder(
     `${classes}Decoder`,
     name,
     [
-      embedding("embed_tokens", vocab, width, { component: "embeddings", divided: true }),
+      embedding("embed_tokens", vocab, width, { component: "embeddings" }),
       embedding("embed_positions", positions, width),
       stack(
         upTo(layers),
@@ -100,14 +118,16 @@ export function whisperDecoder(
   );
 }
 
-/** One layer of the encoder, for towers that stack such layers after it. */
+/** One layer of the encoder, for towers that stack such layers behind another entry. */
 export const whisperEncoderLayer = (
   classes: string,
   sizes: Pick<WhisperEncoderSizes, "width" | "heads" | "inner">,
+  habits: { readonly span?: Span; readonly keyBias?: boolean; readonly scores?: ScoreStyle } = {},
 ): Module =>
   whisperLayer(`${classes}EncoderLayer`, `${classes}Attention`, {
     ...sizes,
-    span: { kind: "full" },
+    ...habits,
+    span: habits.span ?? { kind: "full" },
   });
 
 interface LayerSizes {
@@ -116,6 +136,8 @@ interface LayerSizes {
   readonly inner: number;
   readonly span: Span;
   readonly cross?: boolean;
+  readonly keyBias?: boolean;
+  readonly scores?: ScoreStyle;
 }
 
 function whisperLayer(className: string, attentionClass: string, sizes: LayerSizes): Module {
@@ -125,10 +147,10 @@ function whisperLayer(className: string, attentionClass: string, sizes: LayerSiz
       width,
       heads,
       names: PROJECTIONS,
-      bias: { k: false },
+      bias: { k: sizes.keyBias ?? false },
       over,
       span: over === "cross" ? { kind: "full" } : span,
-      scores: "scaled-copy",
+      scores: sizes.scores ?? "scaled-copy",
       cached: cross,
     });
   const feedForward: FeedForwardOp = { kind: "feed-forward", width, inner, gated: false };

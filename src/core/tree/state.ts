@@ -10,7 +10,7 @@ export type State =
       readonly heads: number;
       readonly keyDim: number;
       readonly valueDim: number;
-      /** Sliding window in tokens: no more than this many positions are needed. */
+      /** Sliding window: no more than this many positions are needed. */
       readonly window?: number;
       /** Positions per token of the language model, for a causal encoder that keeps its own cache (1 elsewhere). */
       readonly perToken?: number;

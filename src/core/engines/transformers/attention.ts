@@ -87,13 +87,17 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
   const rotated: Moment = {
     at: "rotary",
     buffers: [
-      held("queries and keys, turned", [times(4, "×"), ...queries]),
-      held("keys", [times(2, "×"), ...keys]),
+      held("queries and keys, turned", [times(4, ""), ...queries]),
+      held("keys", [times(2, ""), ...keys]),
     ],
   };
   const moments = [flash, ...(op.scores === "fp32-softmax" && cached ? [rotated] : [])];
-  if (grouped && !half(flow) && op.span.kind === "causal")
-    moments.push(mathKernel(op, flow, queries));
+  if (grouped && !half(flow)) {
+    const math = mathKernel(op, flow, queries);
+    if (op.span.kind === "causal") moments.push(math);
+    if (op.span.kind === "window")
+      moments.push({ ...math, when: { axis: "prompt", below: op.span.size } });
+  }
   if (cached && op.span.kind === "window") {
     moments.push({
       at: "",
@@ -141,15 +145,14 @@ function mathKernel(op: AttentionOp, flow: Flow, queries: Product): Moment {
 /** One position asks. A dynamic cache appends by making a new tensor of one layer's keys before the old one goes. */
 function decoding(op: AttentionOp, flow: Flow): Moment[] {
   const grouped = op.kvHeads < op.heads;
+  const { span } = op;
+  const window = span.kind === "window" ? span.size : undefined;
+  const seen: Flow =
+    window === undefined ? flow : { ...flow, keys: { ...flow.keys, atMost: window } };
   const repeated: HeldBuffer[] = grouped
-    ? [held("repeated keys", repeat(op, flow)), held("repeated values", repeat(op, flow))]
+    ? [held("repeated keys", repeat(op, seen)), held("repeated values", repeat(op, seen))]
     : [];
-  const one: Product = [
-    ...flow.sequences,
-    op.span.kind === "window" ? { ...flow.keys, atMost: op.span.size } : flow.keys,
-    perHead(op, op.kvHeads, flow),
-    element(flow),
-  ];
+  const one: Product = [...flow.sequences, seen.keys, perHead(op, op.kvHeads, flow), element(flow)];
   const queries = held("queries", hidden(flow, headsHere(flow, op.heads) * op.headDim));
   const moments: Moment[] = [];
   if (op.over === "self") {
@@ -159,7 +162,7 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
         queries,
         held("one layer's keys, appended", one),
         // A sliding cache cuts values and keys anew at every step.
-        ...(op.span.kind === "window" ? [held("one layer's values, appended", one)] : []),
+        ...(window !== undefined ? [held("one layer's values, appended", one)] : []),
       ],
     });
   }
@@ -167,17 +170,28 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
     const bytes = op.scores === "scaled-copy" ? 2 * (half(flow) ? 2 : 4) : softmaxBytes(flow);
     moments.push({
       at: "",
-      buffers: [queries, ...repeated, held("scores", scores(op, flow, bytes))],
+      buffers: [queries, ...repeated, held("scores", scores(op, seen, bytes))],
     });
-  } else if (grouped && !half(flow)) {
+    return moments;
+  }
+  if (grouped && !half(flow)) {
     moments.push({
       at: "sdpa math",
       buffers: [
         queries,
         ...repeated,
-        held("scaled keys", repeat(op, flow)),
-        held("scores", scores(op, flow, 8)),
+        held("scaled keys", repeat(op, seen)),
+        held("scores", scores(op, seen, 8)),
       ],
+      ...(window !== undefined && { when: { axis: "cached", below: window } }),
+    });
+  }
+  if (grouped && (window !== undefined || flow.setup.cache === "static")) {
+    moments.push({
+      at: "sdpa with a mask",
+      buffers: [queries, ...repeated],
+      ...(flow.setup.cache === "dynamic" &&
+        window !== undefined && { when: { axis: "cached", atLeast: window } }),
     });
   }
   return moments;

@@ -32,7 +32,7 @@ export function expertsMoments(op: ExpertsOp, flow: Flow): Moment[] {
   }
   const copies = (width: number, count: number): Product => [
     chosen,
-    ...(count === 1 ? [] : [times(count, "×")]),
+    ...(count === 1 ? [] : [times(count, "")]),
     ...hidden(flow, width),
   ];
   return [

@@ -17,6 +17,7 @@ export interface Flow {
 }
 
 const batch = times("batch", "sequences");
+const decoded = times("decoded", "sequences");
 
 export const flows = (setup: Setup): Readonly<Record<Flow["phase"], Flow>> => ({
   encode: {
@@ -29,7 +30,7 @@ export const flows = (setup: Setup): Readonly<Record<Flow["phase"], Flow>> => ({
   },
   prefill: {
     phase: "prefill",
-    sequences: [batch],
+    sequences: [decoded],
     queries: times("prompt", "tokens"),
     keys: times("prompt", "tokens"),
     memory: times("memory", "encoder positions"),
@@ -37,7 +38,7 @@ export const flows = (setup: Setup): Readonly<Record<Flow["phase"], Flow>> => ({
   },
   decode: {
     phase: "decode",
-    sequences: [batch],
+    sequences: [decoded],
     queries: times(1, ""),
     keys: times("cached", "tokens"),
     memory: times("memory", "encoder positions"),

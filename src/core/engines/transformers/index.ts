@@ -5,7 +5,9 @@ import { times } from "../../quantity/product.ts";
 import type { Amount, Engine, LinePlan, Moment, Phase, Setup } from "../engine.ts";
 import { weightLines } from "../weights.ts";
 import { flows, held, meanwhile } from "./flow.ts";
+import { overheadLines } from "./overhead.ts";
 import { findOp, headMoment, mergeMoments, type Tower, towerMoments, towersOf } from "./tower.ts";
+import { keptAttention } from "./word-timestamps.ts";
 
 const OBSERVED = "tensors alive in transformers 5.18 under PyTorch 2.13 (docs/engines.md)";
 
@@ -24,8 +26,9 @@ export const transformers: Engine = {
     const lines = weightLines(model, setup, phases);
     const running = phases.filter((phase) => phase !== "load");
     if (model.audio) lines.push(audioInput(model, setup, running));
-    if (running.includes("prefill")) lines.push(tokenIds());
     lines.push(...cacheLines(model, setup), ...activationLines(model, towers, setup));
+    if (setup.wordTimestamps) lines.push(...keptAttention(towers, setup));
+    lines.push(...overheadLines(model, setup, phases));
     return lines;
   },
 };
@@ -39,32 +42,34 @@ function phasesOf(towers: readonly Tower[]): readonly Phase[] {
   ];
 }
 
-/** A sliding layer keeps a view of the whole prompt's keys and values until its next update, then one less than its window. */
+/**
+ * A dynamic cache holds what was fed; its sliding layers keep a view of the whole prompt until their next update, then one
+ * position less than the window. A static one is allocated for the whole context.
+ */
 function cacheLines(model: Model, setup: Setup): LinePlan[] {
-  return caches(model.root, setup.kvCache, setup.compute, setup.tensorParallel).map((cache) => ({
-    label: cache.label,
-    component: cache.component,
-    kind: cache.kind === "recurrent" ? ("state" as const) : ("kv-cache" as const),
-    basis: "exact" as const,
-    source: "transformers, cache_utils.py: DynamicCache keeps every position that was fed",
-    alive: {
-      prefill: {
-        sum: cache.size(
-          "prompt",
-          cache.window === undefined ? undefined : Number.POSITIVE_INFINITY,
-        ),
-      },
-      decode: {
-        sum: cache.size(
-          "cached",
-          cache.window === undefined ? undefined : Math.max(1, cache.window - 1),
-        ),
-      },
-    },
-  }));
+  const fixed = setup.cache === "static";
+  return caches(model.root, setup.kvCache, setup.compute, setup.tensorParallel).map((cache) => {
+    const slides = cache.window !== undefined;
+    const whole = { sum: cache.size("context") };
+    return {
+      label: cache.label,
+      component: cache.component,
+      kind: cache.kind === "recurrent" ? ("state" as const) : ("kv-cache" as const),
+      basis: "exact" as const,
+      source: `transformers, cache_utils.py: ${fixed ? "StaticCache" : "DynamicCache keeps every position that was fed"}`,
+      alive: fixed
+        ? { prefill: whole, decode: whole }
+        : {
+            prefill: { sum: cache.size("prompt", slides ? Number.POSITIVE_INFINITY : undefined) },
+            decode: {
+              sum: cache.size("cached", slides ? Math.max(1, (cache.window ?? 1) - 1) : undefined),
+            },
+          },
+    };
+  });
 }
 
-function activationLines(model: Model, towers: readonly Tower[], setup: Setup): LinePlan[] {
+export function activationLines(model: Model, towers: readonly Tower[], setup: Setup): LinePlan[] {
   const flow = flows(setup);
   const lines: LinePlan[] = [];
   const decoder = towers.find(({ op }) => op.side === "decoder");
@@ -93,6 +98,7 @@ function activationLines(model: Model, towers: readonly Tower[], setup: Setup): 
   }
   if (merge?.kept && decoder) lines.push(features(decoder, setup));
   if (decoder) {
+    lines.push(tokenIds());
     const moments = (phase: "prefill" | "decode"): Moment[] => [
       ...towerMoments(decoder, flow[phase]),
       ...(head ? [headMoment(head, decoder.op.width, flow[phase])] : []),
@@ -122,9 +128,8 @@ export function audioInput(model: Model, setup: Setup, phases: readonly Phase[])
   const sum = [
     [
       times("batch", "sequences"),
-      times("windows", "windows"),
       times(model.audio?.bins ?? 1, "mel bins"),
-      times("frames", "frames"),
+      times("heldFrames", "frames"),
       times(bytesOf(setup.compute), `B ${setup.compute}`),
     ],
   ];
@@ -141,14 +146,14 @@ export function audioInput(model: Model, setup: Setup, phases: readonly Phase[])
 /** Token ids and attention mask, 8 bytes each; decoding makes both anew at every step beside the prompt's own. */
 function tokenIds(): LinePlan {
   const ids = (length: "prompt" | "cached") => [
-    times("batch", "sequences"),
+    times("decoded", "sequences"),
     times(length, "tokens"),
     times(16, "B of id and mask"),
   ];
   return {
     label: "token ids and mask",
     component: "runtime",
-    kind: "input",
+    kind: "activation",
     basis: "rule",
     source: OBSERVED,
     alive: { prefill: { sum: [ids("prompt")] }, decode: { sum: [ids("prompt"), ids("cached")] } },
@@ -158,7 +163,7 @@ function tokenIds(): LinePlan {
 function encoderOutput(encoder: Tower, setup: Setup): LinePlan {
   const sum = [
     [
-      times("batch", "sequences"),
+      times("decoded", "sequences"),
       times("memory", "positions"),
       times(encoder.op.width, "hidden_size"),
       times(bytesOf(setup.compute), `B ${setup.compute}`),
@@ -177,7 +182,7 @@ function encoderOutput(encoder: Tower, setup: Setup): LinePlan {
 function features(decoder: Tower, setup: Setup): LinePlan {
   const sum = [
     [
-      times("batch", "sequences"),
+      times("decoded", "sequences"),
       times("audioTokens", "audio tokens"),
       times(decoder.op.width, "hidden_size"),
       times(bytesOf(setup.compute), `B ${setup.compute}`),
@@ -202,7 +207,7 @@ const lastScores = (vocab: number): LinePlan => ({
   source: OBSERVED,
   alive: {
     decode: {
-      sum: [[times("batch", "sequences"), times(vocab, "vocabulary"), times(4, "B fp32")]],
+      sum: [[times("decoded", "sequences"), times(vocab, "vocabulary"), times(4, "B fp32")]],
     },
   },
 });

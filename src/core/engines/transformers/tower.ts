@@ -39,18 +39,41 @@ export function towerMoments({ module, op }: Tower, flow: Flow): Moment[] {
   const frame = [
     ...Array.from({ length: op.held ?? 1 }, () => entry),
     ...(op.rotary
-      ? [held("rotary cosines and sines", [times(2, "×"), ...hidden(flow, op.rotary)])]
+      ? [held("rotary cosines and sines", [times(2, ""), ...hidden(flow, op.rotary)])]
       : []),
     ...maskOf(layers, flow),
   ];
+  const running = layers.flatMap((layer) =>
+    layer.op?.kind === "layer"
+      ? meanwhile(frame, layerMoments(layer, layer.op, flow), layer.name)
+      : [],
+  );
   return [
     ...(op.entry && flow.phase === "encode" ? frontEnd(op.entry, flow) : []),
-    ...layers.flatMap((layer) =>
-      layer.op?.kind === "layer"
-        ? meanwhile(frame, layerMoments(layer, layer.op, flow), layer.name)
-        : [],
-    ),
+    ...running,
+    ...windowMasked(running, layers, flow),
   ];
+}
+
+/** A prompt as long as the sliding window needs a boolean mask, which the model's frame keeps for all layers. */
+function windowMasked(running: readonly Moment[], layers: readonly Module[], flow: Flow): Moment[] {
+  if (flow.setup.attention === "eager" || flow.phase !== "prefill") return [];
+  const window = Math.min(
+    ...layers.flatMap(({ children }) =>
+      children.map(({ op, state }) =>
+        op?.kind === "attention" && state && op.span.kind === "window"
+          ? op.span.size
+          : Number.POSITIVE_INFINITY,
+      ),
+    ),
+  );
+  if (window === Number.POSITIVE_INFINITY) return [];
+  const mask = held("window mask", [flow.queries, flow.keys, times(1, "B")]);
+  return meanwhile(
+    [mask],
+    running.filter(({ when }) => when === undefined),
+    "",
+  ).map((moment) => ({ ...moment, when: { axis: "prompt", atLeast: window } }));
 }
 
 /** Eager decoders add a mask of queries × keys in the model's dtype, one for each kind of layer. */
@@ -73,7 +96,7 @@ function frontEnd(op: ConvFrontEnd, flow: Flow): Moment[] {
   let passed = 1;
   return op.strides.map((stride, index) => {
     passed *= stride;
-    const size: Product = [times(total / passed, "×"), ...hidden(flow, op.width)];
+    const size: Product = [times(total / passed, ""), ...hidden(flow, op.width)];
     return {
       at: `conv${index + 1}`,
       buffers: [held("convolution", size), held("activation", size)],

@@ -1,0 +1,214 @@
+import { countParameters } from "../../derive/parameters.ts";
+import { bytesOf } from "../../dtype.ts";
+import type { AxisValues } from "../../quantity/axis.ts";
+import { type Product, times } from "../../quantity/product.ts";
+import type { Component } from "../../tree/module.ts";
+import { bytes } from "../../units.ts";
+import type { Amount, Basis, Engine, LinePlan, Phase, Serving, Setup } from "../engine.ts";
+import { blocksPerRequest, worstCase } from "./kv-cache.ts";
+import { loadedBytes, type StartUp, startUp } from "./start-up.ts";
+
+const PHASES: readonly Phase[] = ["load", "profile", "serve"];
+const SPEC = "docs/engines.md, vLLM";
+
+/**
+ * vLLM's V1 engine: weights as it holds them, a profile run that measures the activations of a full batch, and the rest of
+ * the budget cut into KV blocks. With a device, the pool fills it; without one, only what the requests need is counted.
+ */
+export const vllm: Engine = {
+  name: "vllm",
+  summary: "what vLLM reserves at start-up and what requests take of it",
+  phases: () => PHASES,
+  plan(model, setup) {
+    const start = startUp(model, setup);
+    return [...weightLines(start, setup), ...runtimeLines(start), ...cacheLines(start)];
+  },
+  serving: (model, setup, values) => servingOf(startUp(model, setup), values),
+};
+
+function line(
+  about: {
+    label: string;
+    component: Component | "runtime";
+    kind: LinePlan["kind"];
+    basis: Basis;
+    source: string;
+  },
+  phases: readonly Phase[],
+  sum: readonly Product[],
+): LinePlan {
+  const amount: Amount = { sum };
+  return { ...about, alive: Object.fromEntries(phases.map((phase) => [phase, amount])) };
+}
+
+function weightLines(start: StartUp, setup: Setup): LinePlan[] {
+  const { components } = countParameters(start.tree, setup.tensorParallel);
+  const lines = (Object.entries(components) as [Component, number][]).map(([component, count]) =>
+    line(
+      {
+        label: "weights",
+        component,
+        kind: "weights",
+        basis: "rule",
+        source: `${SPEC}: vocabularies padded to 64, fused q/k/v with a key bias, HF towers whole on every rank`,
+      },
+      PHASES,
+      [[times(count, "parameters"), times(bytesOf(setup.precision), `B ${setup.precision}`)]],
+    ),
+  );
+  const beside = [
+    {
+      label: "rotary tables",
+      size: start.ropeTables,
+      source: `${SPEC}: max_position_embeddings × rotary width × dtype`,
+    },
+    {
+      label: "buffers",
+      size: start.buffers,
+      source: "tensors of the reference that are no parameters",
+    },
+  ];
+  for (const { label, size, source } of beside) {
+    if (size > 0) {
+      lines.push(
+        line({ label, component: "runtime", kind: "weights", basis: "rule", source }, PHASES, [
+          [times(size, "B")],
+        ]),
+      );
+    }
+  }
+  return lines;
+}
+
+function runtimeLines(start: StartUp): LinePlan[] {
+  return [
+    line(
+      {
+        label: `activations of the profile run (${start.peakAt})`,
+        component: "runtime",
+        kind: "activation",
+        basis: "rule",
+        source: `${SPEC}: a batch of ${start.maxNumBatchedTokens} tokens, ${start.maxNumSeqs} sequences; stays reserved`,
+      },
+      ["profile", "serve"],
+      [[times(start.peakActivation, "B")]],
+    ),
+    line(
+      {
+        label: "driver and libraries",
+        component: "runtime",
+        kind: "overhead",
+        basis: "measured",
+        source:
+          "logs that users published: 0.03 to 0.35 GiB on one device, 0.5 to 2 GiB with NCCL; the middle",
+      },
+      PHASES,
+      [[times(start.nonTorch, "B")]],
+    ),
+    line(
+      {
+        label: "CUDA graphs",
+        component: "runtime",
+        kind: "overhead",
+        basis: "measured",
+        source: "logs that users published, by size of the model; --enforce-eager has none",
+      },
+      ["serve"],
+      [[times(start.cudaGraphs, "B")]],
+    ),
+  ];
+}
+
+function cacheLines({ pool, device }: StartUp): LinePlan[] {
+  if (!pool) return [];
+  const block = [times(pool.size, "layers"), times(pool.page, "B a page")];
+  if (device) {
+    return [
+      line(
+        {
+          label: "KV cache pool",
+          component: "runtime",
+          kind: "kv-cache",
+          basis: "rule",
+          source: `${SPEC}: the budget less all else, in whole blocks`,
+        },
+        ["serve"],
+        [[times(device.blocks, "blocks"), ...block]],
+      ),
+    ];
+  }
+  const sequences = times("batch", "sequences");
+  return pool.specs.map((spec) => {
+    const cross = spec.kind === "cross";
+    const count =
+      spec.kind === "recurrent"
+        ? times(1, "block")
+        : {
+            of: cross ? ("memory" as const) : ("context" as const),
+            label: `blocks of ${spec.blockSize}`,
+            per: spec.blockSize,
+            ...(spec.window !== undefined && { atMost: spec.window }),
+          };
+    return line(
+      {
+        label: cross
+          ? "cross-attention KV blocks"
+          : spec.kind === "recurrent"
+            ? "state blocks"
+            : "KV blocks",
+        component: "runtime",
+        kind: spec.kind === "recurrent" ? "state" : "kv-cache",
+        basis: "exact",
+        source: `${SPEC}: whole blocks of every group that a request draws from`,
+      },
+      ["serve"],
+      [[sequences, times(spec.groups, "groups"), count, ...block]],
+    );
+  });
+}
+
+function servingOf(start: StartUp, values: AxisValues): Serving {
+  const { pool, device, rules } = start;
+  const blockBytes = pool ? pool.page * pool.size : 0;
+  const request = pool
+    ? blocksPerRequest(pool, {
+        tokens: values.context,
+        encoderPositions: values.memory,
+        inFlight: start.maxNumBatchedTokens * rules.batchesInFlight,
+      })
+    : 0;
+  const worst = pool
+    ? blocksPerRequest(pool, worstCase(start.maxModelLen, start.maxNumBatchedTokens, rules))
+    : 0;
+  const attention = pool?.specs.find(({ blockSize }) => blockSize > 0);
+  const groups = pool?.specs.reduce((sum, spec) => sum + spec.groups, 0) ?? 1;
+  const concurrency = device && worst > 0 ? device.blocks / worst : 0;
+  return {
+    engineVersion: rules.version,
+    maxModelLen: start.maxModelLen,
+    maxNumSeqs: start.maxNumSeqs,
+    maxNumBatchedTokens: start.maxNumBatchedTokens,
+    blockSize: attention?.blockSize ?? 0,
+    modelLoadingBytes: loadedBytes(start),
+    peakActivationBytes: bytes(start.peakActivation),
+    nonTorchBytes: bytes(start.nonTorch),
+    cudaGraphBytes: bytes(start.cudaGraphs),
+    requestKvBytes: bytes(request * blockBytes),
+    requestBlocks: request,
+    device: device
+      ? {
+          gpuMemoryBytes: device.memory,
+          gpuMemoryUtilization: device.utilization,
+          budgetBytes: bytes(device.memory * device.utilization),
+          availableKvCacheBytes: device.available,
+          numBlocks: device.blocks,
+          kvCacheTokens: rules.tokensFromConcurrency
+            ? Math.floor(concurrency * start.maxModelLen)
+            : Math.floor(device.blocks / groups) * (attention?.blockSize ?? 0),
+          loggedConcurrency: Math.round(concurrency * 100) / 100,
+          concurrentRequests:
+            request > 0 ? Math.min(start.maxNumSeqs, Math.floor(device.blocks / request)) : 0,
+        }
+      : null,
+  };
+}

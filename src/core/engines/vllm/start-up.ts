@@ -1,0 +1,217 @@
+import { audioLengths } from "../../audio/geometry.ts";
+import { countParameters, deviceBuffers } from "../../derive/parameters.ts";
+import { bytesOf, findDtype } from "../../dtype.ts";
+import type { Model } from "../../model.ts";
+import type { Module } from "../../tree/module.ts";
+import { walk } from "../../tree/walk.ts";
+import { bytes } from "../../units.ts";
+import type { Setup } from "../engine.ts";
+import { findOp, type Tower, towersOf } from "../transformers/tower.ts";
+import { type BlockPool, blockPool, cacheSpecs } from "./kv-cache.ts";
+import { batchDefaults, cudaGraphBytes, nonTorchBytes, type Rules, rulesOf } from "./rules.ts";
+import { servedTree } from "./tree.ts";
+
+/** Everything that vLLM settles before the first request. Sizes in bytes on one device. */
+export interface StartUp {
+  readonly rules: Rules;
+  readonly tree: Module;
+  readonly maxModelLen: number;
+  readonly maxNumSeqs: number;
+  readonly maxNumBatchedTokens: number;
+  readonly weights: number;
+  readonly ropeTables: number;
+  readonly buffers: number;
+  readonly peakActivation: number;
+  readonly peakAt: string;
+  readonly nonTorch: number;
+  readonly cudaGraphs: number;
+  readonly pool: BlockPool | undefined;
+  readonly device:
+    | {
+        readonly memory: number;
+        readonly utilization: number;
+        readonly available: number;
+        readonly blocks: number;
+      }
+    | undefined;
+}
+
+/** Length of the context where the config states none (`config/model.py`). */
+const UNSTATED_LENGTH = 2048;
+
+export function startUp(model: Model, setup: Setup): StartUp {
+  const { server, tensorParallel } = setup;
+  const rules = rulesOf(server.version);
+  const tree = servedTree(model.root);
+  const towers = towersOf(tree);
+  const maxModelLen = server.maxModelLen ?? model.context.max ?? UNSTATED_LENGTH;
+  const sizes = batchSizes(setup, maxModelLen, crosses(tree));
+  const { total: parameters } = countParameters(tree, tensorParallel);
+  const weights = parameters * bytesOf(setup.precision);
+  const buffers = deviceBuffers(tree).reduce((sum, { elements, dtype }) => {
+    return (
+      sum + elements * bytesOf(dtype === "model" ? setup.compute : (findDtype(dtype) ?? "fp32"))
+    );
+  }, 0);
+  const ropeTables = ropeBytes(towers, model.context.max ?? maxModelLen, setup);
+  const peak = profilePeak(model, tree, towers, sizes, rules, setup);
+  const nonTorch = nonTorchBytes(tensorParallel);
+  const cudaGraphs = server.enforceEager ? 0 : cudaGraphBytes(parameters);
+  const pool = blockPool(cacheSpecs(tree, setup), setup);
+  const loaded = weights + ropeTables + buffers;
+  return {
+    rules,
+    tree,
+    maxModelLen,
+    ...sizes,
+    weights,
+    ropeTables,
+    buffers,
+    peakActivation: peak.bytes,
+    peakAt: peak.at,
+    nonTorch,
+    cudaGraphs,
+    pool,
+    device: deviceOf(
+      setup,
+      rules,
+      loaded + peak.bytes + nonTorch + (rules.graphsSubtracted ? cudaGraphs : 0),
+      pool,
+    ),
+  };
+}
+
+/** The budget less everything that is there before the cache: what is left becomes whole blocks. */
+function deviceOf(
+  setup: Setup,
+  rules: Rules,
+  taken: number,
+  pool: BlockPool | undefined,
+): StartUp["device"] {
+  const { gpuMemory, gpuMemoryUtilization } = setup.server;
+  if (gpuMemory === undefined) return undefined;
+  const utilization = gpuMemoryUtilization ?? rules.utilization;
+  const available = Math.ceil(gpuMemory * utilization) - Math.ceil(taken);
+  const block = pool ? pool.page * pool.size : 0;
+  return {
+    memory: gpuMemory,
+    utilization,
+    available,
+    blocks: block > 0 ? Math.max(0, Math.floor(available / block)) : 0,
+  };
+}
+
+interface BatchSizes {
+  readonly maxNumBatchedTokens: number;
+  readonly maxNumSeqs: number;
+}
+
+/** Without chunked prefill (encoder-decoder) a batch holds at least one whole request. */
+function batchSizes(setup: Setup, maxModelLen: number, crossed: boolean): BatchSizes {
+  const { server } = setup;
+  const preset = batchDefaults(server.gpuMemory);
+  const sequences = server.maxNumSeqs ?? preset.maxNumSeqs;
+  const usual = crossed
+    ? Math.max(maxModelLen, preset.maxNumBatchedTokens)
+    : preset.maxNumBatchedTokens;
+  const maxNumBatchedTokens =
+    server.maxNumBatchedTokens ?? Math.min(usual, sequences * maxModelLen);
+  return { maxNumBatchedTokens, maxNumSeqs: Math.min(sequences, maxNumBatchedTokens) };
+}
+
+function crosses(tree: Module): boolean {
+  let found = false;
+  walk(tree, ({ state }) => {
+    if (state?.kind === "kv" && state.over === "cross") found = true;
+  });
+  return found;
+}
+
+/** One table of cosines and sines per rotary configuration, as long as the model's own limit, in the model's dtype. */
+function ropeBytes(towers: readonly Tower[], length: number, setup: Setup): number {
+  const widths = new Set(
+    towers.flatMap(({ op }) => (op.rotary && op.side === "decoder" ? [op.rotary] : [])),
+  );
+  let sum = 0;
+  for (const width of widths) sum += length * width * bytesOf(setup.compute);
+  return sum;
+}
+
+/**
+ * The profile run: the encoder over as many of the longest items as one batch may hold, then the language model over a
+ * full batch of tokens and the sampler over a row of logits for every sequence, each beside the encoder's output. The largest counts.
+ */
+function profilePeak(
+  model: Model,
+  tree: Module,
+  towers: readonly Tower[],
+  sizes: BatchSizes,
+  rules: Rules,
+  setup: Setup,
+): { readonly bytes: number; readonly at: string } {
+  const size = bytesOf(setup.compute);
+  const { tensorParallel } = setup;
+  const decoder = towers.find(({ op }) => op.side === "decoder");
+  const encoder = towers.find(
+    ({ op, component }) => op.side === "encoder" && component === "audio_encoder",
+  );
+  let encoderPeak = 0;
+  let encoded = 0;
+  if (encoder && model.audio) {
+    const dummy = audioLengths(
+      model.audio,
+      (model.audio.window?.samples ?? 30 * model.audio.sampleRate) / model.audio.sampleRate,
+    );
+    const perItem = Math.max(1, dummy.tokens || dummy.positions);
+    const items = Math.max(1, Math.floor(Math.max(sizes.maxNumBatchedTokens, perItem) / perItem));
+    const inner = Math.max(0, ...feedForwards(encoder.module));
+    encoderPeak = items * dummy.positions * (inner + 8 * encoder.op.width) * size;
+    encoded = Math.max(sizes.maxNumBatchedTokens, perItem) * (decoder?.op.width ?? 0) * size;
+  }
+  const candidates = [{ at: "encoder", bytes: encoderPeak }];
+  if (decoder) {
+    const perToken = Math.max(0, ...layerWidths(decoder.module, tensorParallel));
+    candidates.push({
+      at: "language model",
+      bytes: encoded + sizes.maxNumBatchedTokens * (4 * decoder.op.width + perToken) * size,
+    });
+    const head = findOp(tree, "head");
+    if (head)
+      candidates.push({
+        at: "sampler",
+        bytes: encoded + sizes.maxNumSeqs * head.vocab * rules.samplerBytes,
+      });
+  }
+  const peak = candidates.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+  return { at: peak.at, bytes: Math.ceil(peak.bytes) };
+}
+
+function feedForwards(tower: Module): number[] {
+  const widths: number[] = [];
+  walk(tower, ({ op }) => {
+    if (op?.kind === "layer") {
+      for (const { run } of op.blocks) if (typeof run !== "string") widths.push(run.inner);
+    }
+    if (op?.kind === "feed-forward") widths.push(op.inner);
+  });
+  return widths;
+}
+
+/** Elements per token that the widest operation of a layer holds on one rank. */
+function layerWidths(tower: Module, ranks: number): number[] {
+  const widths: number[] = [];
+  walk(tower, ({ op }) => {
+    if (op?.kind === "attention")
+      widths.push((2 * (op.heads + 2 * op.kvHeads) * op.headDim) / ranks);
+    if (op?.kind === "feed-forward") widths.push(((op.gated ? 3 : 2) * op.inner) / ranks);
+    if (op?.kind === "experts") widths.push(op.perToken * ((2 * op.inner) / ranks + op.width));
+    if (op?.kind === "layer") {
+      for (const { run } of op.blocks)
+        if (typeof run !== "string") widths.push((2 * run.inner) / ranks);
+    }
+  });
+  return widths;
+}
+
+export const loadedBytes = ({ weights, ropeTables, buffers }: StartUp): number =>
+  bytes(weights + ropeTables + buffers);
