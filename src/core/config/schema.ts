@@ -32,6 +32,12 @@ export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, "a list"
 export const oneOrMany = <T extends z.ZodMiniType>(item: T, requirement: string) =>
   z.union([item, z.array(item)], requirement);
 export const anything = () => z.unknown();
+/** A field that may hold either of two things, such as one width for all layers or a list with one for each. */
+export const either = <A extends z.ZodMiniType, B extends z.ZodMiniType>(
+  a: A,
+  b: B,
+  what: string,
+) => z.union([a, b], what);
 
 /** The default that the reference implementation's config class has. */
 export const or = <T extends z.ZodMiniType>(schema: T, value: z.output<T>) =>

@@ -30,8 +30,7 @@ export const arcee = llamaLike({
   habits: ({ attention_bias: bias, mlp_bias }, { sizes: { width, inner } }) => ({
     classes: "Arcee",
     bias: { qkv: bias, o: bias },
-    feedForward: plainFeedForward("ArceeMLP", "mlp", width, inner, {
-      names: ["up_proj", "down_proj"],
+    feedForward: plainFeedForward("ArceeMLP", "mlp", width, inner, ["up_proj", "down_proj"], {
       bias: mlp_bias,
     }),
   }),

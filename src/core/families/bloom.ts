@@ -56,9 +56,7 @@ export const bloom = decoderOnly({
             cached: true,
           }),
           layerNorm("post_attention_layernorm", width),
-          plainFeedForward("BloomMLP", "mlp", width, 4 * width, {
-            names: ["dense_h_to_4h", "dense_4h_to_h"],
-          }),
+          plainFeedForward("BloomMLP", "mlp", width, 4 * width, ["dense_h_to_4h", "dense_4h_to_h"]),
         ],
         blocks: ["self_attention", "mlp"],
         exit: [layerNorm("ln_f", width)],

@@ -1,6 +1,6 @@
 import type { AudioGeometry } from "../audio/geometry.ts";
-import { own, type RawConfig, within } from "../config/raw.ts";
-import { InputError, nearest, shown } from "../errors.ts";
+import type { RawConfig } from "../config/raw.ts";
+import { InputError } from "../errors.ts";
 import { type Module, module } from "../tree/module.ts";
 import type { Context, Described, Family } from "./family.ts";
 
@@ -13,8 +13,8 @@ export interface Codec {
   readonly geometry: AudioGeometry;
   /** From the encoder's positions to code frames, where the codec thins them out afterwards. */
   readonly thinning?: AudioGeometry["pooling"];
-  /** Width of what its quantiser takes in. */
-  readonly hidden: number;
+  /** Entries of one codebook. */
+  readonly codebookSize: number;
 }
 
 export interface CodecUse {
@@ -57,27 +57,4 @@ export function powerOfTwo(size: number, field: string): void {
       field,
     );
   }
-}
-
-/**
- * The codec inside another model, by its `model_type`.
- * @param preset the type where the config names none.
- */
-export function codecOf(
-  readers: Readonly<Record<string, CodecReader>>,
-  raw: RawConfig,
-  context: Context,
-  use: CodecUse,
-  preset?: string,
-): Codec {
-  const type = own(raw, "model_type") ?? preset;
-  const found =
-    typeof type === "string" && Object.hasOwn(readers, type) ? readers[type] : undefined;
-  if (found) return found(raw, context, use);
-  const field = within(context.path, "model_type");
-  throw new InputError(
-    "unknown-model-type",
-    `${field} is ${shown(type)}, a codec that is not described here (nearest known: ${nearest(String(type), Object.keys(readers)).join(", ")}).`,
-    field,
-  );
 }

@@ -4,7 +4,7 @@ import { count, dimension, integer, list, or, positions, reader } from "../confi
 import { conv1d } from "../layers/conv.ts";
 import { embedding } from "../layers/embedding.ts";
 import { convTranspose1d } from "../layers/weight-norm-conv.ts";
-import { boundedStages } from "../towers/seanet.ts";
+import { boundedStages, seanetEntry } from "../towers/seanet.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import { type CodecReader, codecFamily, powerOfTwo } from "./codec.ts";
@@ -72,13 +72,11 @@ export const readDac: CodecReader = (raw, context) => {
         kind: "tower",
         side: "encoder",
         width: hidden,
-        // As in SEANet, the stage at the length of the samples holds the most.
-        entry: {
-          kind: "conv-front-end",
-          bins: 1,
-          width: config.encoder_hidden_size,
-          strides: [1, ...ratios],
-        },
+        entry: seanetEntry({
+          channels: 1,
+          filters: config.encoder_hidden_size,
+          ratios: [...ratios].reverse(),
+        }),
       },
     },
   );
@@ -119,7 +117,7 @@ export const readDac: CodecReader = (raw, context) => {
       channels: 1,
       strides: ratios,
     }),
-    hidden,
+    codebookSize: config.codebook_size,
   };
 };
 

@@ -7,6 +7,7 @@ import {
   flag,
   integer,
   list,
+  MAX_COUNT,
   maybe,
   or,
   positions,
@@ -15,7 +16,7 @@ import {
 } from "../config/schema.ts";
 import { InputError, shown } from "../errors.ts";
 import { averagedCodebooks } from "../layers/codebook.ts";
-import { boundedStages, seanetDecoder, seanetEncoder } from "../towers/seanet.ts";
+import { boundedStages, seanetDecoder, seanetEncoder, seanetEntry } from "../towers/seanet.ts";
 import { module } from "../tree/module.ts";
 import { type CodecReader, codecFamily, powerOfTwo } from "./codec.ts";
 
@@ -74,10 +75,13 @@ export const readEncodec: CodecReader = (raw, context) => {
   return {
     class: "EncodecModel",
     children: [
-      seanetEncoder(sizes),
+      {
+        ...seanetEncoder(sizes),
+        op: { kind: "tower", side: "encoder", width: sizes.hidden, entry: seanetEntry(sizes) },
+      },
       seanetDecoder(sizes),
       module("EncodecResidualVectorQuantizer", "quantizer", [
-        averagedCodebooks(quantizers(config), {
+        averagedCodebooks(quantizers(config, field("target_bandwidths")), {
           classes: "Encodec",
           size: config.codebook_size,
           dim: config.codebook_dim ?? config.hidden_size,
@@ -100,17 +104,23 @@ export const readEncodec: CodecReader = (raw, context) => {
           },
         }),
     }),
-    hidden: config.hidden_size,
+    codebookSize: config.codebook_size,
   };
 };
 
 /** As many codebooks as the highest bandwidth (kbit/s) has room for. */
-function quantizers(config: ReturnType<typeof read>): number {
+function quantizers(config: ReturnType<typeof read>, field: string): number {
   const hop = config.upsampling_ratios.reduce((product, ratio) => product * ratio, 1);
   const frameRate = Math.ceil(config.sampling_rate / hop);
   const bits = Math.ceil(Math.log2(config.codebook_size));
   const bandwidth = config.target_bandwidths.at(-1) ?? 0;
-  return Math.max(0, Math.floor((1000 * bandwidth) / (frameRate * bits)));
+  const room = Math.floor((1000 * bandwidth) / (frameRate * bits));
+  if (room >= 0 && room <= MAX_COUNT) return room;
+  throw new InputError(
+    "out-of-range",
+    `${field} ends with ${bandwidth} kbit/s, room for ${room} codebooks: correct it in the config.`,
+    field,
+  );
 }
 
 export const encodec = codecFamily({

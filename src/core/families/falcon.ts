@@ -75,10 +75,14 @@ export const falcon = decoderOnly({
             scores: "fp32-softmax",
             cached: true,
           }),
-          plainFeedForward("FalconMLP", "mlp", width, config.ffn_hidden_size ?? 4 * width, {
-            names: ["dense_h_to_4h", "dense_4h_to_h"],
-            bias,
-          }),
+          plainFeedForward(
+            "FalconMLP",
+            "mlp",
+            width,
+            config.ffn_hidden_size ?? 4 * width,
+            ["dense_h_to_4h", "dense_4h_to_h"],
+            { bias },
+          ),
           ...normsOf(config.parallel_attn, norms).map((name) => layerNorm(name, width)),
         ],
         blocks: ["self_attention", "mlp"],

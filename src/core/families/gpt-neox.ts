@@ -58,9 +58,10 @@ export const gptNeoX = decoderOnly({
             scores: "fp32-softmax",
             cached: true,
           }),
-          plainFeedForward("GPTNeoXMLP", "mlp", width, config.intermediate_size, {
-            names: ["dense_h_to_4h", "dense_4h_to_h"],
-          }),
+          plainFeedForward("GPTNeoXMLP", "mlp", width, config.intermediate_size, [
+            "dense_h_to_4h",
+            "dense_4h_to_h",
+          ]),
         ],
         blocks: ["attention", "mlp"],
         exit: [

@@ -71,10 +71,14 @@ function model(config: Config, kind: Kind, place: Place) {
         attend("attn", "self"),
         layerNorm("ln_2", width),
         ...(crosses ? [attend("crossattention", "cross"), layerNorm("ln_cross_attn", width)] : []),
-        plainFeedForward(`${classes}MLP`, "mlp", width, config.n_inner ?? 4 * width, {
-          names: ["c_fc", "c_proj"],
-          transposed,
-        }),
+        plainFeedForward(
+          `${classes}MLP`,
+          "mlp",
+          width,
+          config.n_inner ?? 4 * width,
+          ["c_fc", "c_proj"],
+          { transposed },
+        ),
       ],
       blocks: ["attn", ...(crosses ? ["crossattention"] : []), "mlp"],
       exit: [layerNorm("ln_f", width)],

@@ -71,9 +71,10 @@ const family = (name: string, classes: string, fused: boolean, purpose: string) 
               scores: "scaled-copy",
               cached: true,
             }),
-            plainFeedForward(`${classes}MLP`, "mlp", width, config.n_inner ?? 4 * width, {
-              names: ["fc_in", "fc_out"],
-            }),
+            plainFeedForward(`${classes}MLP`, "mlp", width, config.n_inner ?? 4 * width, [
+              "fc_in",
+              "fc_out",
+            ]),
           ],
           blocks: ["attn", "mlp"],
           exit: [layerNorm("ln_f", width)],

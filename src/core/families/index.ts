@@ -2,13 +2,18 @@ import { apertus } from "./apertus.ts";
 import { arcee } from "./arcee.ts";
 import { ast } from "./ast.ts";
 import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
+import { bark } from "./bark.ts";
 import { bloom } from "./bloom.ts";
+import { canary } from "./canary.ts";
 import { clap } from "./clap.ts";
 import { cohere, cohere2 } from "./cohere.ts";
+import { cohereAsr } from "./cohere-asr.ts";
+import { csm } from "./csm.ts";
 import { dac } from "./dac.ts";
 import { data2vecAudio } from "./data2vec-audio.ts";
 import { dbrx } from "./dbrx.ts";
 import { deepseekV2, deepseekV3, glm4MoeLite } from "./deepseek.ts";
+import { dia } from "./dia.ts";
 import { encodec } from "./encodec.ts";
 import { ernie45, ernie45Moe } from "./ernie4-5.ts";
 import { exaone4 } from "./exaone4.ts";
@@ -18,6 +23,10 @@ import { funAsrNano } from "./fun-asr-nano.ts";
 import { gemma } from "./gemma.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { gemma3n } from "./gemma3n.ts";
+import { gemma3nText } from "./gemma3n-text.ts";
+import { gemma4 } from "./gemma4.ts";
+import { gemma4Text } from "./gemma4-text.ts";
 import { glm, glm4 } from "./glm.ts";
 import { glmAsr } from "./glm-asr.ts";
 import { glm4Moe } from "./glm4-moe.ts";
@@ -33,6 +42,7 @@ import { speechT5HifiGan } from "./hifigan.ts";
 import { hubert } from "./hubert.ts";
 import { hunyuanDense, hunyuanMoe } from "./hunyuan.ts";
 import { kimiAudio } from "./kimi-audio.ts";
+import { kyutaiSpeechToText } from "./kyutai-speech-to-text.ts";
 import { llama } from "./llama.ts";
 import { midashengLm } from "./midashenglm.ts";
 import { mimi } from "./mimi.ts";
@@ -43,14 +53,18 @@ import { mistral } from "./mistral.ts";
 import { mixtral, phimoe } from "./mixtral.ts";
 import { moonshine } from "./moonshine.ts";
 import { moonshineStreaming } from "./moonshine-streaming.ts";
+import { moshi } from "./moshi.ts";
 import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
 import { mpt } from "./mpt.ts";
+import { musicgen, musicgenMelody } from "./musicgen.ts";
 import { nemotron } from "./nemotron.ts";
 import { olmo, olmo2, olmo3, olmoe } from "./olmo.ts";
 import { opt } from "./opt.ts";
+import { parakeet } from "./parakeet.ts";
 import { persimmon } from "./persimmon.ts";
 import { phi } from "./phi.ts";
 import { phi3 } from "./phi3.ts";
+import { phi4Multimodal } from "./phi4-multimodal.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
 import { qwen2Moe } from "./qwen2-moe.ts";
@@ -58,6 +72,7 @@ import { qwen3 } from "./qwen3.ts";
 import { qwen3Asr } from "./qwen3-asr.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
 import { qwen3Next, qwen35, qwen35Moe } from "./qwen3-next.ts";
+import { seamless } from "./seamless.ts";
 import { seedOss } from "./seed-oss.ts";
 import { sew, sewD } from "./sew.ts";
 import { smollm3 } from "./smollm3.ts";
@@ -65,12 +80,15 @@ import { speechToText } from "./speech-to-text.ts";
 import { speechT5 } from "./speecht5.ts";
 import { stablelm } from "./stablelm.ts";
 import { starcoder2 } from "./starcoder2.ts";
+import { mt5, t5, umt5 } from "./t5.ts";
 import { ultravox } from "./ultravox.ts";
 import { unispeech, unispeechSat } from "./unispeech.ts";
 import { vibeVoiceAsr } from "./vibevoice-asr.ts";
+import { vits } from "./vits.ts";
 import { voxtral } from "./voxtral.ts";
 import { voxtralRealtime, voxtralRealtimeText } from "./voxtral-realtime.ts";
 import { wav2vec2 } from "./wav2vec2.ts";
+import { wav2vec2Bert } from "./wav2vec2-bert.ts";
 import { wav2vec2Conformer } from "./wav2vec2-conformer.ts";
 import { wavlm } from "./wavlm.ts";
 import { whisper } from "./whisper.ts";
@@ -95,6 +113,12 @@ export const families: readonly Family[] = [
   kimiAudio,
   midashengLm,
   graniteSpeech,
+  phi4Multimodal,
+  parakeet,
+  cohereAsr,
+  canary,
+  gemma3n,
+  gemma4,
   // speech encoders over raw samples
   wav2vec2,
   hubert,
@@ -105,10 +129,12 @@ export const families: readonly Family[] = [
   sew,
   sewD,
   wav2vec2Conformer,
+  wav2vec2Bert,
   // encoders over spectrograms
   ast,
   clap,
   // encoder-decoders over speech, and a vocoder
+  seamless,
   speechToText,
   moonshine,
   moonshineStreaming,
@@ -118,6 +144,14 @@ export const families: readonly Family[] = [
   encodec,
   dac,
   mimi,
+  kyutaiSpeechToText,
+  moshi,
+  musicgen,
+  musicgenMelody,
+  bark,
+  csm,
+  dia,
+  vits,
   // text
   llama,
   qwen2,
@@ -125,6 +159,8 @@ export const families: readonly Family[] = [
   qwen3Moe,
   mistral,
   gemma3Text,
+  gemma3nText,
+  gemma4Text,
   granite,
   gemma,
   gemma2,
@@ -179,6 +215,9 @@ export const families: readonly Family[] = [
   hunyuanDense,
   hunyuanMoe,
   dbrx,
+  t5,
+  mt5,
+  umt5,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

@@ -22,6 +22,7 @@ import {
   seanetConvTranspose,
   seanetDecoder,
   seanetEncoder,
+  seanetEntry,
 } from "../towers/seanet.ts";
 import { evenHeads } from "../towers/whisper.ts";
 import { type Module, module } from "../tree/module.ts";
@@ -95,7 +96,7 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
     convShortcut: config.use_conv_shortcut,
     norm: "none",
   } as const;
-  const transformer = (name: string, perToken: number | undefined) =>
+  const transformer = (name: string, use: Parameters<typeof codecTransformer>[2]) =>
     codecTransformer(
       name,
       {
@@ -108,7 +109,7 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
         window: config.sliding_window,
         bias: config.attention_bias,
       },
-      perToken,
+      use,
     );
   const hop = ratios.reduce((product, ratio) => product * ratio, 1);
   const before = Math.ceil(config.sampling_rate / hop);
@@ -117,6 +118,13 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
   if (thins)
     evenHeads(width, config.upsample_groups, field("hidden_size"), field("upsample_groups"));
   const kernel = 2 * Math.floor(before / after);
+  if (!(after > 0) || kernel === 0) {
+    throw new InputError(
+      "inconsistent",
+      `${field("frame_rate")} is ${after}, but must be above 0 and no more than the ${before} frames a second that the convolutions leave: correct it in the config.`,
+      field("frame_rate"),
+    );
+  }
   const quantiser = (name: string, count: number): Module => {
     const inner = config.vector_quantization_hidden_dimension;
     return module("MimiResidualVectorQuantizer", name, [
@@ -139,7 +147,10 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
     class: "MimiModel",
     children: [
       seanetEncoder(sizes),
-      transformer("encoder_transformer", streaming ? (thins ? THINNING : 1) : undefined),
+      transformer("encoder_transformer", {
+        entry: seanetEntry(sizes),
+        perToken: streaming ? (thins ? THINNING : 1) : undefined,
+      }),
       ...(thins
         ? [
             seanetConv(sizes, "downsample", width, width, kernel, { bias: false }),
@@ -149,7 +160,7 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
             }),
           ]
         : []),
-      transformer("decoder_transformer", undefined),
+      transformer("decoder_transformer", {}),
       seanetDecoder(sizes),
       module("MimiSplitResidualVectorQuantizer", "quantizer", [
         quantiser("semantic_residual_vector_quantizer", config.num_semantic_quantizers),
@@ -165,7 +176,7 @@ export const readMimi: CodecReader = (raw, context, { streaming }) => {
       strides: [...ratios].reverse(),
     }),
     ...(thins && { thinning: [{ kind: "ceil", by: THINNING }] }),
-    hidden: width,
+    codebookSize: config.codebook_size,
   };
 };
 

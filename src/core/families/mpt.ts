@@ -58,8 +58,7 @@ export const mpt = decoderOnly({
             cached: true,
           }),
           norm("norm_2"),
-          plainFeedForward("MptMLP", "ffn", width, 4 * width, {
-            names: ["up_proj", "down_proj"],
+          plainFeedForward("MptMLP", "ffn", width, 4 * width, ["up_proj", "down_proj"], {
             bias: false,
           }),
         ],

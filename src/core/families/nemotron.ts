@@ -34,8 +34,7 @@ export const nemotron = llamaLike({
       classes: "Nemotron",
       bias: { qkv: bias, o: bias },
       norm: (name, size) => layerNorm(name, size, { class: "NemotronLayerNorm1P" }),
-      feedForward: plainFeedForward("NemotronMLP", "mlp", width, inner, {
-        names: ["up_proj", "down_proj"],
+      feedForward: plainFeedForward("NemotronMLP", "mlp", width, inner, ["up_proj", "down_proj"], {
         bias: mlp_bias,
       }),
       rotated: rotatedValues(headDim, raw, context, 0.5),

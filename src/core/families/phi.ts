@@ -48,7 +48,7 @@ export const phi = llamaLike({
         layerNorm("q_layernorm", share),
         layerNorm("k_layernorm", share),
       ],
-      feedForward: plainFeedForward("PhiMLP", "mlp", width, inner, { names: ["fc1", "fc2"] }),
+      feedForward: plainFeedForward("PhiMLP", "mlp", width, inner, ["fc1", "fc2"]),
       rotated: rotatedValues(headDim, raw, context, 0.5),
     };
   },

@@ -33,8 +33,7 @@ export const starcoder2 = llamaLike({
     classes: "Starcoder2",
     bias: { qkv: bias, o: bias },
     norm: layerNorm,
-    feedForward: plainFeedForward("Starcoder2MLP", "mlp", width, inner, {
-      names: ["c_fc", "c_proj"],
+    feedForward: plainFeedForward("Starcoder2MLP", "mlp", width, inner, ["c_fc", "c_proj"], {
       bias,
     }),
     variants: slidingVariants(layers, window, () => true),

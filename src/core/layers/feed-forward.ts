@@ -53,7 +53,8 @@ export function plainFeedForward(
   name: string,
   width: number,
   inner: number,
-  { names, ...options }: PairOptions & { readonly names?: readonly [string, string] } = {},
+  names: readonly [string, string] = ["fc1", "fc2"],
+  options: PairOptions = {},
 ): Module {
   return module(className, name, feedForwardPair(width, inner, names, options), {
     op: { kind: "feed-forward", width, inner, gated: false },

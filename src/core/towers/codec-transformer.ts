@@ -1,9 +1,10 @@
 import { attention } from "../layers/attention.ts";
-import { feedForwardPair } from "../layers/feed-forward.ts";
+import { plainFeedForward } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { rotary } from "../layers/rotary.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
+import type { ConvFrontEnd } from "../tree/op.ts";
 
 export interface CodecTransformerSizes {
   readonly width: number;
@@ -29,13 +30,18 @@ const scale = (name: string, width: number): Module =>
 /**
  * The causal transformer with a sliding window between Mimi's convolutions and its quantiser (Défossez et al. 2024,
  * section 3.3): layer norms, residual branches scaled by a learned vector.
- * @param perToken positions per code frame where it keeps its keys and values from one piece to the next; undefined: it keeps none.
  */
 export function codecTransformer(
   name: string,
   sizes: CodecTransformerSizes,
-  perToken: number | undefined,
+  use: {
+    /** What comes before it where it runs over audio; the decoder's runs over generated codes. */
+    readonly entry?: ConvFrontEnd;
+    /** Positions per code frame where it keeps its keys and values from one piece to the next; undefined: it keeps none. */
+    readonly perToken?: number | undefined;
+  },
 ): Module {
+  const { perToken } = use;
   const { width, inner, layers, heads, kvHeads, headDim, bias } = sizes;
   const attend = attention("MimiAttention", "self_attn", {
     width,
@@ -48,14 +54,9 @@ export function codecTransformer(
     scores: "fp32-softmax",
     cached: perToken !== undefined,
   });
-  const feedForward = module(
-    "MimiMLP",
-    "mlp",
-    feedForwardPair(width, inner, ["fc1", "fc2"], { bias: false }),
-    {
-      op: { kind: "feed-forward", width, inner, gated: false },
-    },
-  );
+  const feedForward = plainFeedForward("MimiMLP", "mlp", width, inner, ["fc1", "fc2"], {
+    bias: false,
+  });
   const layer = module(
     "MimiTransformerLayer",
     "layers",
@@ -75,6 +76,6 @@ export function codecTransformer(
     "MimiTransformerModel",
     name,
     [stack(upTo(layers), layer), rotary("rotary_emb", "MimiRotaryEmbedding", headDim)],
-    { op: { kind: "tower", side: "encoder", width } },
+    use.entry ? { op: { kind: "tower", side: "encoder", width, entry: use.entry } } : {},
   );
 }

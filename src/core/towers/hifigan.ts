@@ -12,6 +12,8 @@ export interface HifiGanSizes {
   readonly upsamplings: readonly number[];
   /** Residual blocks after each upsampling: kernel and number of dilations. */
   readonly blocks: readonly { readonly kernel: number; readonly dilations: number }[];
+  /** On the last convolution; there is one unless it says otherwise. */
+  readonly lastBias?: boolean;
 }
 
 /** Kernels of the first and the last convolution (Kong et al. 2020, and every implementation since). */
@@ -39,6 +41,8 @@ export function hifiGan(sizes: HifiGanSizes): Module[] {
         );
       }),
     ),
-    conv1d("conv_post", after(upsamplings.length), 1, OUTER_KERNEL),
+    conv1d("conv_post", after(upsamplings.length), 1, OUTER_KERNEL, {
+      bias: sizes.lastBias ?? true,
+    }),
   ];
 }

@@ -5,6 +5,7 @@ import { lstm } from "../layers/lstm.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { convTranspose1d, weightNormed } from "../layers/weight-norm-conv.ts";
 import { type Module, module, stack } from "../tree/module.ts";
+import type { ConvFrontEnd } from "../tree/op.ts";
 import type { DeviceBuffer } from "../tree/tensor.ts";
 
 export interface SeanetSizes {
@@ -124,21 +125,21 @@ export function seanetEncoder(sizes: SeanetSizes): Module {
   if (sizes.lstmLayers > 0) layers.add(recurrent(sizes, width));
   layers.skip();
   layers.add(seanetConv(sizes, "layers", width, sizes.hidden, sizes.lastKernel));
-  return module(`${classes}Encoder`, "encoder", layers.all, {
-    op: {
-      kind: "tower",
-      side: "encoder",
-      width: sizes.hidden,
-      // The first stage, at the length of the samples, holds the most: later ones are twice as wide but `ratio` times shorter.
-      entry: {
-        kind: "conv-front-end",
-        bins: sizes.channels,
-        width: filters,
-        strides: [1, ...[...sizes.ratios].reverse()],
-      },
-    },
-  });
+  return module(`${classes}Encoder`, "encoder", layers.all);
 }
+
+/**
+ * The encoder as what comes before the first position. Its first stage, at the length of the samples, holds the most:
+ * later ones are twice as wide but `ratio` times shorter.
+ */
+export const seanetEntry = (
+  sizes: Pick<SeanetSizes, "channels" | "filters" | "ratios">,
+): ConvFrontEnd => ({
+  kind: "conv-front-end",
+  bins: sizes.channels,
+  width: sizes.filters,
+  strides: [1, ...[...sizes.ratios].reverse()],
+});
 
 /** SEANet's decoder: the encoder backwards, with transposed convolutions. */
 export function seanetDecoder(sizes: SeanetSizes): Module {

@@ -20,6 +20,9 @@ export interface Seq2SeqLayer {
   readonly feedForward: readonly Module[];
   readonly run: Block["run"];
   readonly norms: "before" | "after";
+  /** Names where they are not fairseq's: "encoder_attn", "final_layer_norm". */
+  readonly crossName?: string;
+  readonly finalNorm?: string;
 }
 
 /** A layer of an encoder or decoder with biases everywhere, under the names that fairseq gave them. */
@@ -29,6 +32,7 @@ export function seq2seqLayer(
   options: Seq2SeqLayer,
 ): Module {
   const { width, heads, span, cross, feedForward, run, norms } = options;
+  const { crossName = "encoder_attn", finalNorm = "final_layer_norm" } = options;
   const attend = (name: string, over: "self" | "cross") => [
     attention(attentionClass, name, {
       width,
@@ -46,15 +50,15 @@ export function seq2seqLayer(
     "layers",
     [
       ...attend("self_attn", "self"),
-      ...(cross ? attend("encoder_attn", "cross") : []),
+      ...(cross ? attend(crossName, "cross") : []),
       ...feedForward,
-      layerNorm("final_layer_norm", width),
+      layerNorm(finalNorm, width),
     ],
     {
       op: {
         kind: "layer",
         width,
-        blocks: [{ run: "self_attn" }, ...(cross ? [{ run: "encoder_attn" }] : []), { run }],
+        blocks: [{ run: "self_attn" }, ...(cross ? [{ run: crossName }] : []), { run }],
         norms,
       },
     },
