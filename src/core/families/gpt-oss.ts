@@ -1,6 +1,6 @@
 import { count, flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
 import { mixtureOfExperts, router } from "../layers/experts.ts";
-import { slidingVariants } from "../towers/causal-lm.ts";
+import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
@@ -42,7 +42,8 @@ export const gptOss = llamaLike({
       attention: { tensors: [{ name: "sinks", shape: [heads], cut: { dim: 0, units: heads } }] },
       feedForward: mixtureOfExperts("GptOssMLP", "mlp", {
         class: "GptOssExperts",
-        transposedWithBias: true,
+        transposed: true,
+        biased: true,
         width,
         inner,
         experts,

@@ -5,9 +5,9 @@ import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
 import { rotary as rotaryTables } from "../layers/rotary.ts";
-import { type Indices, inBoth, those, upTo } from "../tree/indices.ts";
+import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
-import type { Span } from "../tree/op.ts";
+import type { LayerVariant } from "./layer-variants.ts";
 
 /** Where a language model hangs in the whole: composite models keep the same layers under other names. */
 export interface Place {
@@ -36,54 +36,9 @@ export interface DecoderSizes {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly tied: boolean;
+  /** Width of the token table, where it differs from the layers' (a projection before the model brings them together). */
+  readonly embeddingWidth?: number;
 }
-
-/** Layers that differ from others of the same model in what they see or in what they are made of. */
-export interface LayerVariant {
-  readonly indices: Indices;
-  /** Default: every earlier position. */
-  readonly span?: Span;
-  /** In place of the grouped-query attention of the model. */
-  readonly attention?: Module;
-  /** In place of the gated feed-forward of the model's inner width; its name is `mlp` unless it says otherwise. */
-  readonly feedForward?: Module;
-}
-
-/** Two variants: layers for which `slides` holds see the last `window` tokens, the others everything. */
-export function slidingVariants(
-  layers: number,
-  window: number | null,
-  slides: (index: number) => boolean,
-): readonly LayerVariant[] {
-  if (window === null) return [{ indices: upTo(layers) }];
-  return [
-    { indices: those(layers, (index) => !slides(index)) },
-    { indices: those(layers, slides), span: { kind: "window", size: window, causal: true } },
-  ];
-}
-
-/** The kinds of layers for which such a model keeps rotary tables of their own: those that occur. */
-export const rotaryKinds = (layers: number, slides: (index: number) => boolean): string[] => [
-  ...(those(layers, (index) => !slides(index)).length > 0 ? ["full_attention"] : []),
-  ...(those(layers, slides).length > 0 ? ["sliding_attention"] : []),
-];
-
-/** Two variants, by whether `differs` holds for a layer. */
-export const variantsBy = (
-  layers: number,
-  differs: (index: number) => boolean,
-  [usual, other]: readonly [Omit<LayerVariant, "indices">, Omit<LayerVariant, "indices">],
-): readonly LayerVariant[] => [
-  { ...usual, indices: those(layers, (index) => !differs(index)) },
-  { ...other, indices: those(layers, differs) },
-];
-
-/** Layers that differ in two ways that do not depend on each other: one variant for each pair that occurs. */
-export const crossed = (
-  one: readonly LayerVariant[],
-  other: readonly LayerVariant[],
-): readonly LayerVariant[] =>
-  one.flatMap((a) => other.map((b) => ({ ...a, ...b, indices: inBoth(a.indices, b.indices) })));
 
 /** Norms of a layer before attention and before the feed-forward, the usual way. */
 const PRE_NORMS = ["input_layernorm", "post_attention_layernorm"] as const;
@@ -102,6 +57,15 @@ export const POST_NORMS = ["post_attention_layernorm", "post_feedforward_layerno
 export interface DecoderHabits {
   /** Prefix of the class names: "Llama", "Qwen2". */
   readonly classes: string;
+  /** Classes that do not follow the prefix. */
+  readonly own?: {
+    readonly backbone?: string;
+    readonly layer?: string;
+    readonly attention?: string;
+    readonly feedForward?: string;
+    readonly rotary?: string;
+    readonly finalNorm?: string;
+  };
   readonly bias?: {
     readonly qkv?: boolean;
     readonly o?: boolean;
@@ -124,6 +88,8 @@ export interface DecoderHabits {
   readonly scaledEmbedding?: boolean | Dtype;
   /** Modules of every layer besides attention, feed-forward and norms, after them. */
   readonly extra?: readonly Module[];
+  /** In place of the token table, after the layers: tables of codes (a talker's). */
+  readonly tables?: readonly (Module | undefined)[];
   /** Layers of several kinds, together covering all indices; default: one causal kind. */
   readonly variants?: readonly LayerVariant[];
   /** One pair of rotary tables for each. */
@@ -134,7 +100,7 @@ export interface DecoderHabits {
   readonly logits?: "all" | "last";
 }
 
-const PROJECTIONS = [
+export const PROJECTIONS = [
   ["q", "q_proj"],
   ["k", "k_proj"],
   ["v", "v_proj"],
@@ -151,20 +117,37 @@ export function causalLm(
   place: Place = STANDALONE,
 ): LanguageModel {
   const { vocab, width, layers, headDim, tied } = sizes;
-  const { classes, variants = [{ indices: upTo(layers) }] } = habits;
-  const norm = normOf(habits);
+  const { classes, own = {}, variants = [{ indices: upTo(layers) }] } = habits;
+  const finalNorm = normOf(habits, own.finalNorm);
   const rotated = habits.rotated ?? headDim;
   return languageModel({
-    class: `${classes}Model`,
+    class: own.backbone ?? `${classes}Model`,
     place,
     vocab,
     width,
     tiedTo: tied ? "embed_tokens" : undefined,
     children: [
-      tokenTable("embed_tokens", vocab, width, habits.scaledEmbedding),
-      ...variants.map((variant) => stack(variant.indices, decoderLayer(sizes, habits, variant))),
-      norm(habits.finalNorm ?? "norm", width),
-      rotaryTables("rotary_emb", `${classes}RotaryEmbedding`, rotated, habits.rotaryKinds),
+      ...(habits.tables
+        ? []
+        : [
+            tokenTable(
+              "embed_tokens",
+              vocab,
+              sizes.embeddingWidth ?? width,
+              habits.scaledEmbedding,
+            ),
+          ]),
+      ...variants.map((variant) =>
+        stack(variant.indices, variant.layer ?? decoderLayer(sizes, habits, variant)),
+      ),
+      finalNorm(habits.finalNorm ?? "norm", width),
+      rotaryTables(
+        "rotary_emb",
+        own.rotary ?? `${classes}RotaryEmbedding`,
+        rotated,
+        habits.rotaryKinds,
+      ),
+      ...(habits.tables ?? []),
     ],
     rotary: rotated,
     headBias: habits.bias?.head,
@@ -172,8 +155,8 @@ export function causalLm(
   });
 }
 
-const normOf = ({ norm, classes }: DecoderHabits) =>
-  norm ?? ((name: string, width: number) => rmsNorm(name, width, `${classes}RMSNorm`));
+const normOf = ({ norm, classes }: DecoderHabits, own = `${classes}RMSNorm`) =>
+  norm ?? ((name: string, width: number) => rmsNorm(name, width, own));
 
 /** The embedding of tokens, divided by rows under tensor parallelism. */
 export const tokenTable = (
@@ -260,12 +243,12 @@ export function languageHead(
 
 function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: LayerVariant): Module {
   const { width, inner, heads, kvHeads, headDim } = sizes;
-  const { classes, bias = {}, norms = PRE_NORMS, normedHeads = false } = habits;
+  const { classes, own = {}, bias = {}, norms = PRE_NORMS, normedHeads = false } = habits;
   const qkv = bias.qkv ?? false;
   const norm = normOf(habits);
   const attend =
     variant.attention ??
-    attention(`${classes}Attention`, "self_attn", {
+    attention(own.attention ?? `${classes}Attention`, "self_attn", {
       width,
       heads,
       kvHeads,
@@ -284,9 +267,11 @@ function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: Layer
   const feedForward =
     variant.feedForward ??
     habits.feedForward ??
-    gatedFeedForward(`${classes}MLP`, "mlp", width, inner, { bias: bias.feedForward ?? false });
+    gatedFeedForward(own.feedForward ?? `${classes}MLP`, "mlp", width, inner, {
+      bias: bias.feedForward ?? false,
+    });
   return module(
-    `${classes}DecoderLayer`,
+    own.layer ?? `${classes}DecoderLayer`,
     "layers",
     [attend, feedForward, ...norms.map((name) => norm(name, width)), ...(habits.extra ?? [])],
     { op: { kind: "layer", width, blocks: [{ run: attend.name }, { run: feedForward.name }] } },
