@@ -1,6 +1,7 @@
 import { count, flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
 import { layerNorm } from "../layers/norm.ts";
-import { PARALLEL_NORMS, slidingVariants } from "../towers/causal-lm.ts";
+import { PARALLEL_NORMS } from "../towers/causal-lm.ts";
+import { slidingVariants } from "../towers/layer-variants.ts";
 import type { Module } from "../tree/module.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";

@@ -14,10 +14,10 @@ import { type Module, module } from "../tree/module.ts";
 import { type DecoderConfig, decoderSizes, underOwnNames } from "./decoder-config.ts";
 import { type Context, type Family, type LanguagePart, statedDtype } from "./family.ts";
 
-export interface Recipe extends Pick<Family, "name" | "modelTypes" | "purpose"> {
+interface Recipe extends Pick<Family, "name" | "modelTypes" | "purpose"> {
   /** `LlamaForCausalLM`, or the class it stands for in a config. */
   readonly architectures: readonly string[];
-  /** Default: decoder-only. */
+  /** "decoder-only" unless stated: state-space models and hybrids of them. */
   readonly type?: ModelType;
   /** Where the model's two parts are when it stands alone; default: `model` and `lm_head`. */
   readonly place?: Place;

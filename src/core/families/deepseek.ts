@@ -2,7 +2,8 @@ import { count, dimension, flag, list, maybe, or, orNull, reader, text } from ".
 import { mixtureOfExperts, router } from "../layers/experts.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { latentAttention } from "../layers/latent-attention.ts";
-import { type DecoderHabits, variantsBy } from "../towers/causal-lm.ts";
+import type { DecoderHabits } from "../towers/causal-lm.ts";
+import { variantsBy } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 

@@ -2,7 +2,7 @@ import { count, dimension, flag, integer, or, reader } from "../config/schema.ts
 import { mixtureOfExperts } from "../layers/experts.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
-import { variantsBy } from "../towers/causal-lm.ts";
+import { variantsBy } from "../towers/layer-variants.ts";
 import { module } from "../tree/module.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";

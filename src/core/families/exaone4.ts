@@ -1,5 +1,6 @@
 import { count, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
-import { POST_NORMS, slidingVariants } from "../towers/causal-lm.ts";
+import { POST_NORMS } from "../towers/causal-lm.ts";
+import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 

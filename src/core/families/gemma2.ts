@@ -1,5 +1,6 @@
 import { flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
-import { SANDWICH_NORMS, slidingVariants } from "../towers/causal-lm.ts";
+import { SANDWICH_NORMS } from "../towers/causal-lm.ts";
+import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 

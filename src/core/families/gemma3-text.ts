@@ -9,7 +9,8 @@ import {
   reader,
   text,
 } from "../config/schema.ts";
-import { causalLm, rotaryKinds, SANDWICH_NORMS, slidingVariants } from "../towers/causal-lm.ts";
+import { causalLm, SANDWICH_NORMS } from "../towers/causal-lm.ts";
+import { rotaryKinds, slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
 

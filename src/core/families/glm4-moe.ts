@@ -1,7 +1,7 @@
 import { count, dimension, flag, or, reader } from "../config/schema.ts";
 import { mixtureOfExperts, router } from "../layers/experts.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
-import { variantsBy } from "../towers/causal-lm.ts";
+import { variantsBy } from "../towers/layer-variants.ts";
 import { decoderFields, rotatedValues } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 

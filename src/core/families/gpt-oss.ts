@@ -1,6 +1,6 @@
 import { count, flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
 import { mixtureOfExperts, router } from "../layers/experts.ts";
-import { slidingVariants } from "../towers/causal-lm.ts";
+import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
@@ -43,7 +43,7 @@ export const gptOss = llamaLike({
       feedForward: mixtureOfExperts("GptOssMLP", "mlp", {
         class: "GptOssExperts",
         transposed: true,
-        bias: true,
+        biased: true,
         width,
         inner,
         experts,

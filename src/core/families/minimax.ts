@@ -2,7 +2,8 @@ import { count, list, maybe, or, orNull, positions, reader, text } from "../conf
 import { correction, mixtureOfExperts, router } from "../layers/experts.ts";
 import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
-import { crossed, type DecoderSizes, slidingVariants, variantsBy } from "../towers/causal-lm.ts";
+import type { DecoderSizes } from "../towers/causal-lm.ts";
+import { crossed, slidingVariants, variantsBy } from "../towers/layer-variants.ts";
 import { type Module, module } from "../tree/module.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";

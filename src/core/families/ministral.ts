@@ -1,5 +1,5 @@
 import { list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
-import { slidingVariants } from "../towers/causal-lm.ts";
+import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 

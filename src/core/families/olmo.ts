@@ -1,12 +1,8 @@
 import { count, flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
 import { mixtureOfExperts, router } from "../layers/experts.ts";
 import { layerNorm, rmsNorm } from "../layers/norm.ts";
-import {
-  type DecoderSizes,
-  POST_NORMS,
-  rotaryKinds,
-  slidingVariants,
-} from "../towers/causal-lm.ts";
+import { type DecoderSizes, POST_NORMS } from "../towers/causal-lm.ts";
+import { rotaryKinds, slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 

@@ -1,6 +1,6 @@
 import { or, orNull, positions, reader } from "../config/schema.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
-import { slidingVariants } from "../towers/causal-lm.ts";
+import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields, rotatedValues } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 

@@ -1,6 +1,6 @@
 import { count, dimension, flag, integer, list, or, reader } from "../config/schema.ts";
 import { gatedSharedExpert, mixtureOfExperts, router } from "../layers/experts.ts";
-import { crossed, slidingVariants, variantsBy } from "../towers/causal-lm.ts";
+import { crossed, slidingVariants, variantsBy } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 import { qwenSlidingFields } from "./qwen2.ts";

@@ -11,7 +11,8 @@ import {
 } from "../config/schema.ts";
 import { gatedDeltaNet } from "../layers/delta-net.ts";
 import { gatedSharedExpert, mixtureOfExperts, router } from "../layers/experts.ts";
-import { crossed, type DecoderHabits, variantsBy } from "../towers/causal-lm.ts";
+import type { DecoderHabits } from "../towers/causal-lm.ts";
+import { crossed, variantsBy } from "../towers/layer-variants.ts";
 import type { Module } from "../tree/module.ts";
 import { decoderFields, rotatedValues } from "./decoder-config.ts";
 import { type About, llamaLike } from "./decoder-only.ts";

@@ -10,7 +10,7 @@ import {
   reader,
   text,
 } from "../config/schema.ts";
-import { slidingVariants } from "../towers/causal-lm.ts";
+import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 

@@ -1,7 +1,7 @@
 import { flag, or, orNull, positions, reader } from "../config/schema.ts";
 import { plainFeedForward } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
-import { slidingVariants } from "../towers/causal-lm.ts";
+import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 

@@ -13,14 +13,14 @@ export interface ExpertsOptions {
   /** Class and name of the module that holds the three-dimensional weights. */
   readonly class: string;
   readonly name?: string;
-  /** Weights as [experts, inputs, outputs] (Llama 4). */
+  /** A bias for each matrix (gpt-oss). */
+  readonly biased?: boolean;
+  /** Weights as [experts, inputs, outputs] (Llama 4, gpt-oss). */
   readonly transposed?: boolean;
   /** Whether there is a gate beside the first matrix; without one it is called `up_proj`. True unless stated. */
   readonly gated?: boolean;
   /** Width of what the experts see, where a projection before them narrows it. */
   readonly latent?: number;
-  /** A bias for each expert's matrices (gpt-oss). */
-  readonly bias?: boolean;
 }
 
 /**
@@ -41,15 +41,13 @@ export function fusedExperts(options: ExpertsOptions): Module {
         { name: first, shape: [experts, columns, width], cut: { dim: 1, units: inner } },
         { name: "down_proj", shape: [experts, width, inner], cut: { dim: 2, units: inner } },
       ];
-  if (options.bias) {
-    tensors.splice(1, 0, {
-      name: `${first}_bias`,
-      shape: [experts, columns],
-      cut: { dim: 1, units: inner },
-    });
-    tensors.push({ name: "down_proj_bias", shape: [experts, width] });
-  }
-  return module(options.class, options.name ?? "experts", [], { tensors });
+  const biases: Tensor[] = [
+    { name: `${first}_bias`, shape: [experts, columns], cut: { dim: 1, units: inner } },
+    { name: "down_proj_bias", shape: [experts, width] },
+  ];
+  return module(options.class, options.name ?? "experts", [], {
+    tensors: options.biased ? [...tensors, ...biases] : tensors,
+  });
 }
 
 /** Scores of the experts for a token [experts, width]; `corrected`: with a bias in an fp32 buffer that balances the load. */
