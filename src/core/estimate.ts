@@ -184,7 +184,7 @@ function engineOf(
   model: Model,
   options: Pick<EstimateOptions, "engine">,
 ): { engine: Engine; version: { engineVersion?: string } } {
-  const asked: unknown = options.engine ?? engines[0]?.name;
+  const asked: unknown = options.engine === undefined ? engines[0]?.name : options.engine;
   const [name, version] = typeof asked === "string" ? asked.split("@") : [asked];
   const engine = findEngine(name);
   const reason = engine.refuses?.(model);
