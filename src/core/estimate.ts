@@ -38,7 +38,7 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
 export function estimate(model: Model, options: EstimateOptions = {}): MemoryReport {
   const assumptions = [...model.assumptions];
   const { engine, version } = engineOf(model, options);
-  const setup = settleSetup(model, { ...options, ...version }, assumptions);
+  const setup = settleSetup(model, { ...engine.presets, ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
   const ledger = writeLedger(engine.plan(model, setup), values);
@@ -100,7 +100,7 @@ export function prepare(
   options: Pick<EstimateOptions, "engine"> & SetupOptions = {},
 ): Prepared {
   const { engine, version } = engineOf(model, options);
-  const setup = settleSetup(model, { ...options, ...version });
+  const setup = settleSetup(model, { ...engine.presets, ...options, ...version });
   const plans = engine.plan(model, setup);
   const expansion = expansionOf(model, setup);
   const phases = engine.phases(model).map((phase) => ({
