@@ -38,7 +38,7 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
 export function estimate(model: Model, options: EstimateOptions = {}): MemoryReport {
   const assumptions = [...model.assumptions];
   const { engine, version } = engineOf(model, options);
-  const setup = settleSetup(model, { ...engine.presets, ...options, ...version }, assumptions);
+  const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
   const ledger = writeLedger(engine.plan(model, setup), values);
@@ -100,7 +100,7 @@ export function prepare(
   options: Pick<EstimateOptions, "engine"> & SetupOptions = {},
 ): Prepared {
   const { engine, version } = engineOf(model, options);
-  const setup = settleSetup(model, { ...engine.presets, ...options, ...version });
+  const setup = setupFor(engine, model, { ...options, ...version });
   const plans = engine.plan(model, setup);
   const expansion = expansionOf(model, setup);
   const phases = engine.phases(model).map((phase) => ({
@@ -168,6 +168,31 @@ function compile(amount: Amount): readonly Candidate[] {
         (other, at) => at !== index && covers(other, one) && (!covers(one, other) || at < index),
       ),
   );
+}
+
+/** @throws InputError for what the engine cannot do: a precision that it has no weights in, several devices. */
+function setupFor(
+  engine: Engine,
+  model: Model,
+  options: SetupOptions & { readonly maxModelLen?: number },
+  assumed?: string[],
+): Setup {
+  const setup = settleSetup(model, { ...engine.presets, ...options }, assumed);
+  if (engine.precisions && !engine.precisions.includes(setup.precision)) {
+    throw new InputError(
+      "unknown-precision",
+      `--engine ${engine.name} holds no weights in ${setup.precision}: use --precision ${engine.precisions.join(", ")}.`,
+      "precision",
+    );
+  }
+  if (engine.singleDevice && setup.tensorParallel > 1) {
+    throw new InputError(
+      "inconsistent",
+      `--engine ${engine.name} runs on one device, but --tensor-parallel-size is ${setup.tensorParallel}: leave it out or use another engine.`,
+      "tensorParallelSize",
+    );
+  }
+  return setup;
 }
 
 /** A language model expands its whole input for beams, audio included; an encoder-decoder only what it generates. */

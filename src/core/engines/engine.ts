@@ -104,7 +104,11 @@ export interface Engine {
   /** One sentence: whose rules these are. */
   readonly summary: string;
   /** What it does where the user says nothing. */
-  readonly presets?: { readonly numBeams?: number };
+  readonly presets?: { readonly numBeams?: number; readonly precision?: Dtype };
+  /** Dtypes in which it can hold weights; undefined: any. */
+  readonly precisions?: readonly Dtype[];
+  /** It runs on one device only. */
+  readonly singleDevice?: true;
   /** Why it cannot run this model, as the end of a sentence; undefined where it can. */
   readonly refuses?: (model: Model) => string | undefined;
   readonly phases: (model: Model) => readonly Phase[];

@@ -25,7 +25,9 @@ export const fasterWhisper: Engine = {
   summary:
     "what CTranslate2 holds under faster-whisper: fp16 or int8 matrices, beams that share the cross-attention",
   refuses: refusesOthers,
-  presets: { numBeams: 5 },
+  presets: { numBeams: 5, precision: "fp16" },
+  precisions: ["fp32", "fp16", "bf16", "int8"],
+  singleDevice: true,
   phases: () => PHASES,
   plan(model, setup) {
     const parts = partsOf(model);

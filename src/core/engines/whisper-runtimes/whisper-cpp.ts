@@ -36,7 +36,9 @@ export const whisperCpp: Engine = {
   name: "whisper.cpp",
   summary: "what whisper.cpp allocates: ggml weights, padded caches, one compute buffer a graph",
   refuses: refusesOthers,
-  presets: { numBeams: 5 },
+  presets: { numBeams: 5, precision: "fp16" },
+  precisions: ["fp32", "fp16", "int8", "int4"],
+  singleDevice: true,
   phases: () => PHASES,
   plan(model, setup) {
     const parts = partsOf(model);
