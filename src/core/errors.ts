@@ -14,6 +14,8 @@ export type InputErrorCode =
   | "unknown-option"
   | "does-not-fit"
   | "unreadable"
+  | "no-access"
+  | "unreachable"
   | "too-large";
 
 /**

@@ -1,0 +1,29 @@
+import { describe } from "../core/describe.ts";
+import { InputError } from "../core/errors.ts";
+import type { Model } from "../core/model.ts";
+
+/** More parts than any published model refers to. */
+const MAX_REFERENCES = 8;
+
+/** Describes a config whose references have to be fetched: each one that turns out to be needed is, then it is tried again. */
+export async function describeWith(
+  config: unknown,
+  fetchConfig: (id: string) => Promise<unknown>,
+): Promise<Model> {
+  const known = new Map<string, unknown>();
+  for (;;) {
+    const asked: string[] = [];
+    const resolve = (id: string): unknown => {
+      if (!known.has(id)) asked.push(id);
+      return known.get(id);
+    };
+    try {
+      return describe(config, { resolve });
+    } catch (error) {
+      const [needed] = asked;
+      const mayHelp = error instanceof InputError && error.code === "unresolved-reference";
+      if (!mayHelp || needed === undefined || known.size >= MAX_REFERENCES) throw error;
+      known.set(needed, await fetchConfig(needed));
+    }
+  }
+}
