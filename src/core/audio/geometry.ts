@@ -180,6 +180,7 @@ function stride(steps: readonly Step[]): number {
   for (const step of steps) {
     if (step.kind === "conv") by *= step.stride;
     if (step.kind === "floor" || step.kind === "ceil") by *= step.by;
+    if (step.kind === "blocks") by *= stride(step.steps);
   }
   return by;
 }

@@ -1,5 +1,5 @@
 import type { RawConfig } from "../config/raw.ts";
-import { contextUpTo } from "../model.ts";
+import { contextUpTo, type ModelType } from "../model.ts";
 import { type LanguageModel, type Place, STANDALONE } from "../towers/causal-lm.ts";
 import { module } from "../tree/module.ts";
 import { type Context, type Family, type LanguagePart, statedDtype } from "./family.ts";
@@ -7,6 +7,10 @@ import { type Context, type Family, type LanguagePart, statedDtype } from "./fam
 interface Recipe extends Pick<Family, "name" | "modelTypes" | "purpose"> {
   /** `LlamaForCausalLM`, or the class it stands for in a config. */
   readonly architectures: readonly string[];
+  /** "decoder-only" unless stated: state-space models and hybrids of them. */
+  readonly type?: ModelType;
+  /** Where backbone and head are when the model stands alone: `model` and `lm_head` unless stated. */
+  readonly place?: Place;
   build(
     raw: RawConfig,
     context: Context,
@@ -27,9 +31,9 @@ export function decoderOnly(recipe: Recipe): Family & Required<Pick<Family, "lan
     purpose: recipe.purpose,
     language,
     describe(raw, context) {
-      const { backbone, head, maxPositions } = language(raw, context, STANDALONE);
+      const { backbone, head, maxPositions } = language(raw, context, recipe.place ?? STANDALONE);
       return {
-        type: "decoder-only",
+        type: recipe.type ?? "decoder-only",
         root: module(context.architecture, "", [backbone, head]),
         audio: undefined,
         context: contextUpTo(maxPositions),

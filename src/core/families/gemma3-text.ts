@@ -1,4 +1,3 @@
-import { section } from "../config/raw.ts";
 import {
   flag,
   integer,
@@ -11,9 +10,9 @@ import {
   text,
 } from "../config/schema.ts";
 import { causalLm, slidingVariants } from "../towers/causal-lm.ts";
+import { those } from "../tree/indices.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
-import type { Family } from "./family.ts";
 
 /** Gemma3TextConfig (transformers 5.18). */
 const read = reader(() => ({
@@ -57,7 +56,13 @@ export const gemma3Text = decoderOnly({
           normedHeads: true,
           sandwich: true,
           scaledEmbedding: true,
-          rotaryKinds: ["full_attention", "sliding_attention"],
+          // One pair of tables for each kind of layer that there is.
+          rotaryKinds: [
+            ...(those(sizes.layers, (index) => !slides(index)).length > 0
+              ? ["full_attention"]
+              : []),
+            ...(those(sizes.layers, slides).length > 0 ? ["sliding_attention"] : []),
+          ],
           variants: slidingVariants(sizes.layers, config.sliding_window, slides),
         },
         place,
@@ -66,11 +71,3 @@ export const gemma3Text = decoderOnly({
     };
   },
 });
-
-/** A Gemma 3 config with a vision tower, as the language model of another one: only its text counts there. */
-export const gemma3AsLanguage: NonNullable<Family["language"]> = (raw, context, place) => {
-  const inner = section(raw, "text_config", context.path);
-  return inner
-    ? gemma3Text.language(inner, context.inside("text_config"), place)
-    : gemma3Text.language(raw, context, place);
-};

@@ -1,24 +1,88 @@
+import { ast } from "./ast.ts";
 import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
+import { bamba } from "./bamba.ts";
+import { bark } from "./bark.ts";
+import { bart, m2m100, marian, mbart, pegasus } from "./bart.ts";
+import { bert, roberta, xlmRoberta } from "./bert.ts";
+import { canary } from "./canary.ts";
+import { clap } from "./clap.ts";
+import { cohereAsr } from "./cohere-asr.ts";
+import { csm } from "./csm.ts";
+import { dac } from "./dac.ts";
+import { data2vecAudio } from "./data2vec-audio.ts";
+import { debertaV2 } from "./deberta.ts";
+import { dia } from "./dia.ts";
+import { distilbert } from "./distilbert.ts";
+import { encodec } from "./encodec.ts";
+import { falconH1 } from "./falcon-h1.ts";
 import type { Family } from "./family.ts";
 import { funAsrNano } from "./fun-asr-nano.ts";
-import { gemma3AsLanguage, gemma3Text } from "./gemma3-text.ts";
+import { gemma3 } from "./gemma3.ts";
+import { gemma3Text } from "./gemma3-text.ts";
+import { gemma3n } from "./gemma3n.ts";
+import { gemma3nText } from "./gemma3n-text.ts";
+import { gemma4 } from "./gemma4.ts";
+import { gemma4Text } from "./gemma4-text.ts";
 import { glmAsr } from "./glm-asr.ts";
 import { granite } from "./granite.ts";
+import { graniteHybrid } from "./granite-hybrid.ts";
+import { graniteSpeech } from "./granite-speech.ts";
+import { speechT5HifiGan } from "./hifigan.ts";
+import { hubert } from "./hubert.ts";
+import { internVl } from "./internvl.ts";
+import { jamba } from "./jamba.ts";
 import { kimiAudio } from "./kimi-audio.ts";
+import { kyutaiSpeechToText } from "./kyutai-speech-to-text.ts";
+import { lfm2, lfm2Moe } from "./lfm2.ts";
 import { llama } from "./llama.ts";
+import { llama4, llama4Text } from "./llama4.ts";
+import { llava, llavaNext } from "./llava.ts";
+import { falconMamba, mamba, mamba2 } from "./mamba.ts";
 import { midashengLm } from "./midashenglm.ts";
+import { mimi } from "./mimi.ts";
+import { minicpmo } from "./minicpmo.ts";
 import { mistral } from "./mistral.ts";
+import { mistral3 } from "./mistral3.ts";
+import { mllama } from "./mllama.ts";
+import { modernbert } from "./modernbert.ts";
+import { moonshine } from "./moonshine.ts";
+import { moonshineStreaming } from "./moonshine-streaming.ts";
+import { moshi } from "./moshi.ts";
 import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
+import { musicgen, musicgenMelody } from "./musicgen.ts";
+import { nemotronH } from "./nemotron-h.ts";
+import { paliGemma } from "./paligemma.ts";
+import { parakeet } from "./parakeet.ts";
+import { phi4Multimodal } from "./phi4-multimodal.ts";
+import { qwen2Vl, qwen3Vl, qwen3VlMoe, qwen25Vl } from "./qwen-vl.ts";
 import { qwen2 } from "./qwen2.ts";
+import { qwen25Omni, qwen25OmniThinker } from "./qwen2_5-omni.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
+import { qwen2VlText, qwen25OmniText, qwen25VlText } from "./qwen2-text.ts";
 import { qwen3 } from "./qwen3.ts";
 import { qwen3Asr } from "./qwen3-asr.ts";
 import { qwen3Moe } from "./qwen3-moe.ts";
+import { qwen3Omni, qwen3OmniThinker } from "./qwen3-omni-moe.ts";
+import { qwen3OmniText, qwen3VlMoeText, qwen3VlText } from "./qwen3-text.ts";
+import { recurrentGemma } from "./recurrent-gemma.ts";
+import { rwkv } from "./rwkv.ts";
+import { seamless } from "./seamless.ts";
+import { sew, sewD } from "./sew.ts";
+import { speechToText } from "./speech-to-text.ts";
+import { speechT5 } from "./speecht5.ts";
+import { mt5, t5, umt5 } from "./t5.ts";
 import { ultravox } from "./ultravox.ts";
+import { unispeech, unispeechSat } from "./unispeech.ts";
 import { vibeVoiceAsr } from "./vibevoice-asr.ts";
+import { vits } from "./vits.ts";
 import { voxtral } from "./voxtral.ts";
 import { voxtralRealtime, voxtralRealtimeText } from "./voxtral-realtime.ts";
+import { wav2vec2 } from "./wav2vec2.ts";
+import { wav2vec2Bert } from "./wav2vec2-bert.ts";
+import { wav2vec2Conformer } from "./wav2vec2-conformer.ts";
+import { wavlm } from "./wavlm.ts";
 import { whisper } from "./whisper.ts";
+import { zamba2 } from "./zamba2.ts";
 
 /** Every architecture that can be described. */
 export const families: readonly Family[] = [
@@ -26,6 +90,21 @@ export const families: readonly Family[] = [
   whisper,
   qwen2Audio,
   ultravox,
+  graniteSpeech,
+  // speech encoders over raw samples
+  wav2vec2,
+  hubert,
+  wavlm,
+  unispeech,
+  unispeechSat,
+  data2vecAudio,
+  sew,
+  sewD,
+  wav2vec2Conformer,
+  // sound: codecs, speech and music synthesis
+  encodec,
+  dac,
+  mimi,
   voxtral,
   voxtralRealtime,
   voxtralRealtimeText,
@@ -39,14 +118,93 @@ export const families: readonly Family[] = [
   mossTranscribeDiarize,
   kimiAudio,
   midashengLm,
+  phi4Multimodal,
+  parakeet,
+  cohereAsr,
+  canary,
+  gemma3n,
+  gemma4,
+  // speech encoders over raw samples
+  wav2vec2Bert,
+  // encoders over spectrograms
+  ast,
+  clap,
+  // encoder-decoders over speech, and a vocoder
+  seamless,
+  speechToText,
+  moonshine,
+  moonshineStreaming,
+  speechT5,
+  speechT5HifiGan,
+  // sound: codecs, speech and music synthesis
+  kyutaiSpeechToText,
+  moshi,
+  musicgen,
+  musicgenMelody,
+  bark,
+  csm,
+  dia,
+  vits,
+  // speech, images and text
+  qwen25Omni,
+  qwen25OmniThinker,
+  qwen3Omni,
+  qwen3OmniThinker,
+  minicpmo,
+  // images
+  gemma3,
+  qwen2Vl,
+  qwen25Vl,
+  qwen3Vl,
+  qwen3VlMoe,
+  llama4,
+  mllama,
+  llava,
+  llavaNext,
+  mistral3,
+  internVl,
+  paliGemma,
   // text
   llama,
+  llama4Text,
   qwen2,
   qwen3,
   qwen3Moe,
   mistral,
   gemma3Text,
+  gemma3nText,
+  gemma4Text,
   granite,
+  t5,
+  mt5,
+  umt5,
+  // state-space and hybrid
+  mamba,
+  mamba2,
+  falconMamba,
+  jamba,
+  zamba2,
+  nemotronH,
+  lfm2,
+  lfm2Moe,
+  graniteHybrid,
+  falconH1,
+  bamba,
+  recurrentGemma,
+  rwkv,
+  // text to text
+  bart,
+  mbart,
+  marian,
+  pegasus,
+  m2m100,
+  // text encoders
+  bert,
+  roberta,
+  xlmRoberta,
+  distilbert,
+  debertaV2,
+  modernbert,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */
@@ -54,5 +212,11 @@ export const languages: ReadonlyMap<string, NonNullable<Family["language"]>> = n
   ...families.flatMap((family) =>
     family.language ? family.modelTypes.map((type) => [type, family.language] as const) : [],
   ),
-  ["gemma3", gemma3AsLanguage] as const,
+  // Text halves of models with towers: no family of their own, but other models build on them.
+  ["qwen2_vl_text", qwen2VlText] as const,
+  ["qwen2_5_vl_text", qwen25VlText] as const,
+  ["qwen2_5_omni_text", qwen25OmniText] as const,
+  ["qwen3_vl_text", qwen3VlText] as const,
+  ["qwen3_vl_moe_text", qwen3VlMoeText] as const,
+  ["qwen3_omni_moe_text", qwen3OmniText] as const,
 ]) as ReadonlyMap<string, NonNullable<Family["language"]>>;

@@ -56,3 +56,24 @@ export function convTranspose1d(
     children: [],
   };
 }
+
+/** Two-dimensional convolution; weight [outputs, inputs / groups, height, width]; a single kernel size is a square. */
+export function conv2d(
+  name: string,
+  inputs: number,
+  outputs: number,
+  kernel: number | readonly [number, number],
+  options: ConvOptions = {},
+): Module {
+  const { bias = true, groups = 1 } = options;
+  const [height, width] = typeof kernel === "number" ? [kernel, kernel] : kernel;
+  return {
+    class: options.class ?? "Conv2d",
+    name,
+    tensors: [
+      { name: "weight", shape: [outputs, Math.floor(inputs / groups), height, width] },
+      ...(bias ? [{ name: "bias", shape: [outputs] }] : []),
+    ],
+    children: [],
+  };
+}

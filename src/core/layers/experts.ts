@@ -12,6 +12,12 @@ export interface ExpertsOptions {
   /** Class and name of the module that holds the three-dimensional weights. */
   readonly class: string;
   readonly name?: string;
+  /** Weights as [experts, inputs, outputs] (Llama 4). */
+  readonly transposed?: boolean;
+  /** Whether there is a gate beside the first matrix; without one it is called `up_proj`. True unless stated. */
+  readonly gated?: boolean;
+  /** Width of what the experts see, where a projection before them narrows it. */
+  readonly latent?: number;
 }
 
 /**
@@ -19,11 +25,19 @@ export interface ExpertsOptions {
  * `down_proj` [experts, width, inner]. Tensor parallelism cuts every expert's inner width.
  */
 export function fusedExperts(options: ExpertsOptions): Module {
-  const { width, inner, experts } = options;
-  const tensors: Tensor[] = [
-    { name: "gate_up_proj", shape: [experts, 2 * inner, width], cut: { dim: 1, units: inner } },
-    { name: "down_proj", shape: [experts, width, inner], cut: { dim: 2, units: inner } },
-  ];
+  const { inner, experts, gated = true } = options;
+  const width = options.latent ?? options.width;
+  const first = gated ? "gate_up_proj" : "up_proj";
+  const columns = gated ? 2 * inner : inner;
+  const tensors: Tensor[] = options.transposed
+    ? [
+        { name: first, shape: [experts, width, columns], cut: { dim: 2, units: inner } },
+        { name: "down_proj", shape: [experts, inner, width], cut: { dim: 1, units: inner } },
+      ]
+    : [
+        { name: first, shape: [experts, columns, width], cut: { dim: 1, units: inner } },
+        { name: "down_proj", shape: [experts, width, inner], cut: { dim: 2, units: inner } },
+      ];
   return module(options.class, options.name ?? "experts", [], { tensors });
 }
 

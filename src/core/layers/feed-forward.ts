@@ -7,7 +7,8 @@ interface GatedOptions {
   readonly downBias?: boolean;
   /** Width of the result; the input's by default. */
   readonly outputs?: number;
-  readonly names?: readonly [gate: string, up: string, down: string];
+  /** Two names: gate and up are one matrix of twice the inner width. */
+  readonly names?: readonly [gate: string, up: string, down: string] | readonly [string, string];
 }
 
 /** `down(act(gate(x)) · up(x))`: the feed-forward of Llama and its descendants (SwiGLU, Shazeer 2020). */
@@ -19,13 +20,19 @@ export function gatedFeedForward(
   options: GatedOptions = {},
 ): Module {
   const { bias = false, names = ["gate_proj", "up_proj", "down_proj"] } = options;
+  const down = names[2] ?? names[1];
+  const columns = names.length === 3 ? [names[0], names[1]] : [names[0]];
   return module(
     className,
     name,
     [
-      linear(names[0], width, inner, { bias, divide: { by: "columns" } }),
-      linear(names[1], width, inner, { bias, divide: { by: "columns" } }),
-      linear(names[2], inner, options.outputs ?? width, {
+      ...columns.map((column) =>
+        linear(column, width, (2 / columns.length) * inner, {
+          bias,
+          divide: { by: "columns", units: inner },
+        }),
+      ),
+      linear(down, inner, options.outputs ?? width, {
         bias: options.downBias ?? bias,
         divide: { by: "rows" },
       }),
@@ -34,22 +41,24 @@ export function gatedFeedForward(
   );
 }
 
+interface PairOptions {
+  readonly bias?: boolean;
+  /** Stored as GPT-2 stores its matrices. */
+  readonly transposed?: boolean;
+}
+
 /** `fc2(act(fc1(x)))` as a module of its own. */
 export function plainFeedForward(
   className: string,
   name: string,
   width: number,
   inner: number,
-  options: { names?: readonly [string, string]; bias?: boolean } = {},
+  names: readonly [string, string] = ["fc1", "fc2"],
+  options: PairOptions = {},
 ): Module {
-  return module(
-    className,
-    name,
-    feedForwardPair(width, inner, options.names, { bias: options.bias ?? true }),
-    {
-      op: { kind: "feed-forward", width, inner, gated: false },
-    },
-  );
+  return module(className, name, feedForwardPair(width, inner, names, options), {
+    op: { kind: "feed-forward", width, inner, gated: false },
+  });
 }
 
 /** The two matrices of `fc2(act(fc1(x)))`, as siblings: most encoder layers own them directly. */
@@ -57,10 +66,10 @@ export function feedForwardPair(
   width: number,
   inner: number,
   names: readonly [string, string] = ["fc1", "fc2"],
-  { bias = true }: { bias?: boolean } = {},
+  options: PairOptions = {},
 ): Module[] {
   return [
-    linear(names[0], width, inner, { bias, divide: { by: "columns" } }),
-    linear(names[1], inner, width, { bias, divide: { by: "rows" } }),
+    linear(names[0], width, inner, { ...options, divide: { by: "columns" } }),
+    linear(names[1], inner, width, { ...options, divide: { by: "rows" } }),
   ];
 }

@@ -35,6 +35,8 @@ export interface DecoderSizes {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly tied: boolean;
+  /** Width of the token table, where it differs from the layers' (a projection before the model brings them together). */
+  readonly embeddingWidth?: number;
 }
 
 /** Layers that differ from others of the same model in what they see or in their feed-forward. */
@@ -44,6 +46,8 @@ export interface LayerVariant {
   readonly span?: Span;
   /** In place of the gated feed-forward of the model's inner width; its name is `mlp` unless it says otherwise. */
   readonly feedForward?: Module;
+  /** A layer of another make, in place of all that the model's sizes and habits say. */
+  readonly layer?: Module;
 }
 
 /** Two variants: layers for which `slides` holds see the last `window` tokens, the others everything. */
@@ -63,6 +67,15 @@ export function slidingVariants(
 export interface DecoderHabits {
   /** Prefix of the class names: "Llama", "Qwen2". */
   readonly classes: string;
+  /** Classes that do not follow the prefix. */
+  readonly own?: {
+    readonly backbone?: string;
+    readonly layer?: string;
+    readonly attention?: string;
+    readonly feedForward?: string;
+    readonly rotary?: string;
+    readonly finalNorm?: string;
+  };
   readonly bias?: { readonly qkv?: boolean; readonly o?: boolean; readonly feedForward?: boolean };
   /** RMS norm over each head's queries and keys. */
   readonly normedHeads?: boolean;
@@ -72,6 +85,8 @@ export interface DecoderHabits {
   readonly scaledEmbedding?: boolean;
   /** Modules of every layer besides attention, feed-forward and norms, after them. */
   readonly extra?: readonly Module[];
+  /** In place of the token table, after the layers: tables of codes (a talker's). */
+  readonly tables?: readonly (Module | undefined)[];
   /** Layers of several kinds, together covering all indices; default: one causal kind. */
   readonly variants?: readonly LayerVariant[];
   /** One pair of rotary tables for each. */
@@ -80,7 +95,7 @@ export interface DecoderHabits {
   readonly logits?: "all" | "last";
 }
 
-const PROJECTIONS = [
+export const PROJECTIONS = [
   ["q", "q_proj"],
   ["k", "k_proj"],
   ["v", "v_proj"],
@@ -97,28 +112,37 @@ export function causalLm(
   place: Place = STANDALONE,
 ): LanguageModel {
   const { vocab, width, layers, headDim } = sizes;
-  const { classes, variants = [{ indices: upTo(layers) }] } = habits;
+  const { classes, own = {}, variants = [{ indices: upTo(layers) }] } = habits;
   const last = place.backbone.split(".").at(-1) ?? place.backbone;
   const backbone = module(
-    `${classes}Model`,
+    own.backbone ?? `${classes}Model`,
     last,
     [
-      embedding("embed_tokens", vocab, width, {
-        component: "embeddings",
-        divided: true,
-        ...(habits.scaledEmbedding && {
-          buffers: [{ name: "embed_scale", shape: [], dtype: "fp32", persistent: false }],
-        }),
-      }),
-      ...variants.map((variant) => stack(variant.indices, decoderLayer(sizes, habits, variant))),
-      rmsNorm("norm", width, `${classes}RMSNorm`),
-      rotary("rotary_emb", `${classes}RotaryEmbedding`, headDim, habits.rotaryKinds),
+      ...(habits.tables ? [] : [tokenTable(sizes, habits)]),
+      ...variants.map((variant) =>
+        stack(variant.indices, variant.layer ?? decoderLayer(sizes, habits, variant)),
+      ),
+      rmsNorm("norm", width, own.finalNorm ?? `${classes}RMSNorm`),
+      rotary("rotary_emb", own.rotary ?? `${classes}RotaryEmbedding`, headDim, habits.rotaryKinds),
+      ...(habits.tables ?? []),
     ],
     { component: "text_model", op: { kind: "tower", side: "decoder", width, rotary: headDim } },
   );
   const head = languageHead(sizes, place, habits.logits);
   return { backbone, head, width, vocab };
 }
+
+const tokenTable = (
+  { vocab, width, embeddingWidth }: DecoderSizes,
+  habits: DecoderHabits,
+): Module =>
+  embedding("embed_tokens", vocab, embeddingWidth ?? width, {
+    component: "embeddings",
+    divided: true,
+    ...(habits.scaledEmbedding && {
+      buffers: [{ name: "embed_scale", shape: [], dtype: "fp32", persistent: false }],
+    }),
+  });
 
 /**
  * The head of a language model at `place`: a composite model whose own config says whether it is tied, or that computes
@@ -142,17 +166,19 @@ export function languageHead(
 
 function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: LayerVariant): Module {
   const { width, inner, heads, kvHeads, headDim } = sizes;
-  const { classes, bias = {}, sandwich = false } = habits;
+  const { classes, own = {}, bias = {}, sandwich = false } = habits;
   const qkv = bias.qkv ?? false;
   const feedForward =
     variant.feedForward ??
-    gatedFeedForward(`${classes}MLP`, "mlp", width, inner, { bias: bias.feedForward ?? false });
+    gatedFeedForward(own.feedForward ?? `${classes}MLP`, "mlp", width, inner, {
+      bias: bias.feedForward ?? false,
+    });
   const norm = (name: string, size = width) => rmsNorm(name, size, `${classes}RMSNorm`);
   return module(
-    `${classes}DecoderLayer`,
+    own.layer ?? `${classes}DecoderLayer`,
     "layers",
     [
-      attention(`${classes}Attention`, "self_attn", {
+      attention(own.attention ?? `${classes}Attention`, "self_attn", {
         width,
         heads,
         kvHeads,

@@ -87,9 +87,10 @@ function convNext({ kernel, expansion }: VibeVoiceTokenizerSizes, width: number)
     [
       norm("norm"),
       norm("ffn_norm"),
-      plainFeedForward(`${PREFIX}FeedForward`, "ffn", width, expansion * width, {
-        names: ["linear1", "linear2"],
-      }),
+      plainFeedForward(`${PREFIX}FeedForward`, "ffn", width, expansion * width, [
+        "linear1",
+        "linear2",
+      ]),
       causalConv("mixer", width, width, kernel, width),
     ],
     {

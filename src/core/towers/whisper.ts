@@ -136,22 +136,30 @@ interface LayerSizes {
   readonly inner: number;
   readonly span: Span;
   readonly cross?: boolean;
+  /** Whisper's keys have none. */
   readonly keyBias?: boolean;
+  /** Norms come before each block unless they come after it (BART). */
+  readonly norms?: "before" | "after";
   readonly scores?: ScoreStyle;
+  /** Whether its own keys and values are kept; those that attend to an encoder do. */
+  readonly cached?: boolean;
+  /** No biases but in norms (MusicGen). */
+  readonly unbiased?: boolean;
 }
 
-function whisperLayer(className: string, attentionClass: string, sizes: LayerSizes): Module {
-  const { width, heads, inner, span, cross = false } = sizes;
+/** A layer of Whisper and of decoders in its shape. */
+export function whisperLayer(className: string, attentionClass: string, sizes: LayerSizes): Module {
+  const { width, heads, inner, span, cross = false, unbiased = false } = sizes;
   const attend = (name: string, over: "self" | "cross") =>
     attention(attentionClass, name, {
       width,
       heads,
       names: PROJECTIONS,
-      bias: { k: sizes.keyBias ?? false },
+      bias: unbiased ? false : { k: sizes.keyBias ?? false },
       over,
       span: over === "cross" ? { kind: "full" } : span,
       scores: sizes.scores ?? "scaled-copy",
-      cached: cross,
+      cached: sizes.cached ?? cross,
     });
   const feedForward: FeedForwardOp = { kind: "feed-forward", width, inner, gated: false };
   return module(
@@ -163,7 +171,7 @@ function whisperLayer(className: string, attentionClass: string, sizes: LayerSiz
       ...(cross
         ? [attend("encoder_attn", "cross"), layerNorm("encoder_attn_layer_norm", width)]
         : []),
-      ...feedForwardPair(width, inner),
+      ...feedForwardPair(width, inner, ["fc1", "fc2"], { bias: !unbiased }),
       layerNorm("final_layer_norm", width),
     ],
     {
@@ -175,6 +183,7 @@ function whisperLayer(className: string, attentionClass: string, sizes: LayerSiz
           ...(cross ? [{ run: "encoder_attn" }] : []),
           { run: feedForward },
         ],
+        ...(sizes.norms && { norms: sizes.norms }),
       },
     },
   );

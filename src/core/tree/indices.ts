@@ -32,3 +32,18 @@ export function printIndices(indices: Indices): string {
   if (indices.length === 1 && only && only[0] === only[1]) return String(only[0]);
   return `{${indices.map(([a, b]) => (a === b ? String(a) : `${a}-${b}`)).join(",")}}`;
 }
+
+/** 0 … n − 1 sorted by what `key` says of each, in order of first appearance: layers of one kind are one stack. */
+export function groups<K>(
+  n: number,
+  key: (index: number) => K,
+): readonly (readonly [K, Indices])[] {
+  const found = new Map<K, number[]>();
+  for (let index = 0; index < n; index++) {
+    const kind = key(index);
+    const list = found.get(kind);
+    if (list) list.push(index);
+    else found.set(kind, [index]);
+  }
+  return [...found].map(([kind, list]) => [kind, ranges(list)] as const);
+}

@@ -27,8 +27,13 @@ export type Op =
   | AttentionOp
   | FeedForwardOp
   | ExpertsOp
-  /** Pre-norm residual blocks, in the order in which they run. */
-  | { readonly kind: "layer"; readonly width: number; readonly blocks: readonly Block[] }
+  /** Residual blocks, in the order in which they run; each block's norm comes before it unless `norms` says after. */
+  | {
+      readonly kind: "layer";
+      readonly width: number;
+      readonly blocks: readonly Block[];
+      readonly norms?: "before" | "after";
+    }
   /** Maps encoder positions to the language model's width: one matrix after the other, by output width. */
   | { readonly kind: "projector"; readonly widths: readonly number[] }
   /** Puts encoded audio or images in the place of their placeholder tokens. */
@@ -60,6 +65,8 @@ export interface AttentionOp {
   readonly over: "self" | "cross";
   readonly span: Span;
   readonly scores: ScoreStyle;
+  /** Adds a bias of its own to every head's scores (relative positions): heads × queries × keys exist under any kernel. */
+  readonly biased?: true;
 }
 
 export interface FeedForwardOp {
@@ -87,12 +94,16 @@ export interface MergeOp {
   readonly kept: boolean;
 }
 
-/** Strided convolutions over mel frames (Whisper's two): each output is `stride` times shorter than its input. */
+/** Strided convolutions over mel frames (Whisper's two) or raw samples: each output is `stride` times shorter than its input. */
 export interface ConvFrontEnd {
   readonly kind: "conv-front-end";
   readonly bins: number;
   readonly width: number;
   readonly strides: readonly number[];
+  /** Channels of each convolution's output, where they are not all `width`. */
+  readonly widths?: readonly number[];
+  /** A layer norm over the channels follows each convolution, which takes a copy in another layout. */
+  readonly normed?: true;
 }
 
 /** One residual block of a layer: a norm, then a child (by name) or an operation over children that lie in the layer itself. */

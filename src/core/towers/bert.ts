@@ -1,0 +1,171 @@
+import { attention } from "../layers/attention.ts";
+import { embedding } from "../layers/embedding.ts";
+import { linear } from "../layers/linear.ts";
+import { layerNorm } from "../layers/norm.ts";
+import { upTo } from "../tree/indices.ts";
+import { type Component, type Module, module, stack } from "../tree/module.ts";
+import type { Op, ScoreStyle } from "../tree/op.ts";
+import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
+
+const PROJECTIONS = [
+  ["q", "query"],
+  ["k", "key"],
+  ["v", "value"],
+] as const;
+
+export interface BertLayerOptions {
+  /** Prefix of the class names: "Bert", "Roberta", "ClapText". */
+  readonly classes: string;
+  readonly width: number;
+  readonly inner: number;
+  readonly heads: number;
+  readonly scores: ScoreStyle;
+  /** Class of the module that scores, where it is not `<classes>SelfAttention`. */
+  readonly selfClass?: string;
+  readonly names?: readonly (readonly ["q" | "k" | "v", string])[];
+  readonly bias?: boolean;
+  /** Modules and tensors of the scoring module besides its projections (relative positions). */
+  readonly extra?: readonly Module[];
+  readonly tensors?: readonly Tensor[];
+  readonly buffers?: readonly DeviceBuffer[];
+  readonly biased?: boolean;
+  /** How many positions see each other, where it is not all of them. */
+  readonly chunk?: number;
+  /** "after": norms lie in the two output modules (BERT); "before": they are the caller's. */
+  readonly norms: "before" | "after";
+}
+
+/** Attention in two modules, as BERT splits it: `self` scores, `output` projects and, in BERT itself, norms. */
+export function splitAttention(options: BertLayerOptions): Module {
+  const { classes, width, heads, names = PROJECTIONS, bias = true, chunk } = options;
+  const { op, ...self } = attention(options.selfClass ?? `${classes}SelfAttention`, "self", {
+    width,
+    heads,
+    names,
+    bias,
+    span: chunk === undefined ? { kind: "full" } : { kind: "chunk", size: chunk, causal: false },
+    scores: options.scores,
+    cached: false,
+    extra: options.extra ?? [],
+  });
+  return module(
+    `${classes}Attention`,
+    "attention",
+    [
+      {
+        ...self,
+        tensors: options.tensors ?? [],
+        ...(options.buffers && { buffers: options.buffers }),
+      },
+      module(`${classes}SelfOutput`, "output", [
+        linear("dense", width, width, { divide: { by: "rows", units: heads } }),
+        options.norms === "after" ? layerNorm("LayerNorm", width) : undefined,
+      ]),
+    ],
+    op?.kind === "attention" ? { op: options.biased ? { ...op, biased: true } : op } : {},
+  );
+}
+
+/** The feed-forward's two modules, siblings of the attention. */
+export function splitFeedForward(options: BertLayerOptions): Module[] {
+  const { classes, width, inner, norms } = options;
+  return [
+    module(`${classes}Intermediate`, "intermediate", [
+      linear("dense", width, inner, { divide: { by: "columns" } }),
+    ]),
+    module(`${classes}Output`, "output", [
+      linear("dense", inner, width, { divide: { by: "rows" } }),
+      norms === "after" ? layerNorm("LayerNorm", width) : undefined,
+    ]),
+  ];
+}
+
+/** What such a layer does, wherever its norms are. */
+export const splitLayerOp = ({ width, inner, norms }: BertLayerOptions): Op => ({
+  kind: "layer",
+  width,
+  blocks: [{ run: "attention" }, { run: { kind: "feed-forward", width, inner, gated: false } }],
+  norms,
+});
+
+/** One layer of BERT (Devlin et al. 2018), norms after each block. */
+export const bertLayer = (options: BertLayerOptions): Module =>
+  module(
+    `${options.classes}Layer`,
+    "layer",
+    [splitAttention(options), ...splitFeedForward(options)],
+    { op: splitLayerOp(options) },
+  );
+
+export interface BertSizes {
+  readonly vocab: number;
+  readonly width: number;
+  readonly inner: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly positions: number;
+  readonly types: number;
+}
+
+export interface BertHabits {
+  readonly classes: string;
+  readonly name: string;
+  readonly component: Component;
+  /** Component of the word table, where it is another. */
+  readonly words?: Component;
+  /** Full name of the matrix that the word table shares, where that comes first (XLM-RoBERTa's head). */
+  readonly wordsTiedTo?: string | undefined;
+  /** A matrix over the first token's state, for classification. */
+  readonly pooled: boolean;
+  /** Whether the position table comes after the norm (RoBERTa and its descendants) or before the type table. */
+  readonly positionsLast: boolean;
+  /** Whether the checkpoint stores the tables of position and type indices. */
+  readonly storedIndices: boolean;
+  readonly scores: ScoreStyle;
+  /** Whether it is the encoder whose positions a workload counts; not where a model hears and this is its text side. */
+  readonly tower: boolean;
+}
+
+/** BERT's text encoder and those that follow it (RoBERTa; CLAP's text tower). */
+export function bertEncoder(sizes: BertSizes, habits: BertHabits): Module {
+  const { vocab, width, inner, layers, heads, positions, types } = sizes;
+  const { classes, component, words = component } = habits;
+  const indices: DeviceBuffer[] = ["position_ids", "token_type_ids"].map((name) => ({
+    name,
+    shape: [1, positions],
+    dtype: "int64",
+    persistent: habits.storedIndices,
+  }));
+  const table = embedding("position_embeddings", positions, width);
+  const { wordsTiedTo } = habits;
+  const own = embedding("word_embeddings", vocab, width, { component: words, divided: true });
+  const embeddings = module(
+    `${classes}Embeddings`,
+    "embeddings",
+    [
+      wordsTiedTo === undefined
+        ? own
+        : { ...own, tensors: own.tensors.map((tensor) => ({ ...tensor, tiedTo: wordsTiedTo })) },
+      habits.positionsLast ? undefined : table,
+      embedding("token_type_embeddings", types, width),
+      layerNorm("LayerNorm", width),
+      habits.positionsLast ? table : undefined,
+    ],
+    { buffers: indices },
+  );
+  const layer = bertLayer({ classes, width, inner, heads, scores: habits.scores, norms: "after" });
+  return module(
+    `${classes}Model`,
+    habits.name,
+    [
+      embeddings,
+      module(`${classes}Encoder`, "encoder", [stack(upTo(layers), layer)], {
+        ...(habits.tower && { op: { kind: "tower", side: "encoder", width } }),
+      }),
+      habits.pooled
+        ? module(`${classes}Pooler`, "pooler", [linear("dense", width, width)])
+        : undefined,
+    ],
+    { component },
+  );
+}
