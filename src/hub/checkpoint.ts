@@ -41,13 +41,13 @@ interface Header {
 
 async function gather(place: Place): Promise<Header | { absent: number; of: number } | undefined> {
   const single =
-    (await headerOf(place, SINGLE)) ?? (await sharded(place)) ?? (await headerOf(place, CONSOLIDATED));
+    (await headerOf(place, SINGLE)) ??
+    (await sharded(place)) ??
+    (await headerOf(place, CONSOLIDATED));
   return single;
 }
 
-async function sharded(
-  place: Place,
-): Promise<Header | { absent: number; of: number } | undefined> {
+async function sharded(place: Place): Promise<Header | { absent: number; of: number } | undefined> {
   const index = await place.json(INDEX);
   if (index === undefined) return undefined;
   const files = shardsOf(index, `${place.name()}/${INDEX}`);
@@ -57,8 +57,7 @@ async function sharded(
     headers.push(...(await Promise.all(some)));
   }
   const there = headers.filter((header) => header !== undefined);
-  if (there.length < files.length)
-    return { absent: files.length - there.length, of: files.length };
+  if (there.length < files.length) return { absent: files.length - there.length, of: files.length };
   return {
     tensors: there.flatMap(({ tensors }) => tensors),
     notes: there.flatMap(({ notes }) => notes),
@@ -71,7 +70,9 @@ const headerOf = (place: Place, file: string): Promise<Header | undefined> =>
     const short = statedSize - bytes.size;
     const notes =
       short > 0
-        ? [`${bytes.name} is ${short} bytes shorter than its header says: only the header was used.`]
+        ? [
+            `${bytes.name} is ${short} bytes shorter than its header says: only the header was used.`,
+          ]
         : [];
     return { tensors, notes };
   });

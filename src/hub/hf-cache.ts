@@ -13,7 +13,11 @@ export function hfCache(settings: Settings, id: string): Place | undefined {
   const revision = settings.revision ?? "main";
   const commit = refOf(join(base, "refs", revision)) ?? revision;
   const snapshot = join(base, "snapshots", commit);
-  if (!["config.json", "params.json", "adapter_config.json"].some((f) => existsSync(join(snapshot, f))))
+  if (
+    !["config.json", "params.json", "adapter_config.json"].some((f) =>
+      existsSync(join(snapshot, f)),
+    )
+  )
     return undefined;
   return folder(snapshot, `${id}@${commit.slice(0, 8)}`);
 }

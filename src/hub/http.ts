@@ -39,7 +39,8 @@ export function client(settings: Settings, id: string, deadline: AbortSignal): C
         const busy = answer.status === 429 || answer.status >= 500;
         if (!busy) return answer;
         const asked = retryAfter(answer.headers.get("retry-after"));
-        if (last || (asked ?? 0) > Math.min(MAX_RETRY_AFTER_MS, settings.timeoutSeconds * 1000)) return answer;
+        if (last || (asked ?? 0) > Math.min(MAX_RETRY_AFTER_MS, settings.timeoutSeconds * 1000))
+          return answer;
         pause = asked ?? pause;
       } catch (error) {
         if (error instanceof InputError) throw error;

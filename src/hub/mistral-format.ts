@@ -15,11 +15,20 @@ export function fromParams(params: unknown, file: string): RawConfig {
   const multimodal = section(raw, "multimodal", "");
   const text = textOf(raw);
   if (!multimodal)
-    return { model_type: "mistral", architectures: ["MistralForCausalLM"], sliding_window: null, ...text };
+    return {
+      model_type: "mistral",
+      architectures: ["MistralForCausalLM"],
+      sliding_window: null,
+      ...text,
+    };
   const whisper = section(multimodal, "whisper_model_args", "multimodal");
   const encoder = whisper && section(whisper, "encoder_args", "multimodal.whisper_model_args");
   if (!encoder) throw notRead(file, "multimodal");
-  const sound = section(encoder, "audio_encoding_args", "multimodal.whisper_model_args.encoder_args");
+  const sound = section(
+    encoder,
+    "audio_encoding_args",
+    "multimodal.whisper_model_args.encoder_args",
+  );
   return {
     model_type: "voxtral",
     architectures: ["VoxtralForConditionalGeneration"],

@@ -2,10 +2,10 @@ import { statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { catalogConfig } from "../catalog/index.ts";
 import { parseJson } from "../core/config/raw.ts";
-import type { Checkpoint, StoredTensor } from "../core/derive/checkpoint.ts";
+import { type Checkpoint, type StoredTensor, storedByDtype } from "../core/derive/checkpoint.ts";
+import { findDtype } from "../core/dtype.ts";
 import { InputError, shown } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
-import { withFile } from "./bytes.ts";
 import { type Found, INDEX, readCheckpoint, readSingle } from "./checkpoint.ts";
 import { folder } from "./folder.ts";
 import { hfCache } from "./hf-cache.ts";
@@ -16,17 +16,24 @@ import { describeWith } from "./references.ts";
 import { readSettings, type Settings, type SourceOptions } from "./settings.ts";
 
 /** A model as it was found: described, or only as far as its checkpoint's header tells. */
-export interface Opened {
+export type Opened = {
   readonly id: string;
-  readonly model: Model | undefined;
-  readonly checkpoint: Checkpoint | undefined;
-  /** The checkpoint's tensors under the names that the tree uses, where they differ. */
-  readonly comparable?: readonly StoredTensor[];
-  /** Why there is no tree. */
-  readonly undescribed?: string;
   /** What should be known about the source, as sentences. */
   readonly notes: readonly string[];
-}
+} & (
+  | {
+      readonly model: Model;
+      readonly checkpoint: Checkpoint | undefined;
+      /** The checkpoint's tensors under the tree's names, where the format has its own; empty: not comparable. */
+      readonly comparable?: readonly StoredTensor[];
+    }
+  | {
+      readonly model: undefined;
+      readonly checkpoint: Checkpoint;
+      /** Why there is no tree. */
+      readonly undescribed: string;
+    }
+);
 
 /** Opens what lies at a path: a config.json, a folder, a safetensors file or index, a GGUF file. */
 export async function openPath(path: string, options: SourceOptions = {}): Promise<Opened> {
@@ -37,8 +44,7 @@ export async function openPath(path: string, options: SourceOptions = {}): Promi
   if (name.endsWith(".gguf")) return opening.gguf(beside, name, path);
   if (name === INDEX) return opening.place(beside, path);
   if (name.endsWith(".safetensors")) {
-    const checkpoint = await readSingle(beside, name);
-    return opening.described(beside, path, { checkpoint });
+    return opening.described(beside, path, { checkpoint: await readSingle(beside, name) });
   }
   throw new InputError("unreadable", `${shown(path)} is no file that holds a model.`, path);
 }
@@ -92,31 +98,26 @@ function opener(settings: Settings) {
     const found = await readCheckpoint(at);
     if (params !== undefined) {
       const model = await describeWith(fromParams(params, `${at.name()}/params.json`), lookup);
-      return { id, model, ...found, comparable: [], notes: notesOf(found) };
+      return { id, model, checkpoint: found.checkpoint, comparable: [], notes: notesOf(found) };
     }
     return described(at, id, found);
   }
 
   async function described(at: Place, id: string, found: Found): Promise<Opened> {
     const config = await at.json("config.json");
+    const { checkpoint } = found;
     const notes = notesOf(found);
-    if (config === undefined) {
+    if (config === undefined && checkpoint) {
       const undescribed = `There is no config.json beside ${shown(id)}, so its architecture is not known.`;
-      return { id, model: undefined, checkpoint: found.checkpoint, undescribed, notes };
+      return { id, model: undefined, checkpoint, undescribed, notes };
     }
     try {
       const model = await describeWith(config, lookup);
-      return { id, model, checkpoint: found.checkpoint, notes };
+      return { id, ...withStored(model, checkpoint, notes) };
     } catch (error) {
       const unknown = error instanceof InputError && error.code === "unknown-model-type";
-      if (!unknown || !found.checkpoint) throw error;
-      return {
-        id,
-        model: undefined,
-        checkpoint: found.checkpoint,
-        undescribed: error.message,
-        notes,
-      };
+      if (!unknown || !checkpoint) throw error;
+      return { id, model: undefined, checkpoint, undescribed: error.message, notes };
     }
   }
 
@@ -160,7 +161,11 @@ function opener(settings: Settings) {
     const { configOf, renamed } = await import("./gguf-config.ts");
     const header = await at.open(file, readGguf);
     if (!header) {
-      throw new InputError("unknown-model", `${shown(file)} is not in ${at.name()}: check its name.`, id);
+      throw new InputError(
+        "unknown-model",
+        `${shown(file)} is not in ${at.name()}: check its name.`,
+        id,
+      );
     }
     const checkpoint: Checkpoint = {
       source: `${at.name()}/${file}`,
@@ -187,6 +192,18 @@ function opener(settings: Settings) {
 
   return { find, place, described, gguf, lookup };
 }
+
+/** The dtype of most of the checkpoint is the model's where its config states none; another one is worth a sentence. */
+function withStored(model: Model, checkpoint: Checkpoint | undefined, notes: readonly string[]) {
+  const [most] = checkpoint ? storedByDtype(checkpoint.tensors) : [];
+  const stored = most && UNPACKED.has(most.dtype) ? findDtype(most.dtype) : undefined;
+  if (stored === undefined || stored === model.dtype) return { model, checkpoint, notes };
+  if (model.dtype === undefined) return { model: { ...model, dtype: stored }, checkpoint, notes };
+  const differs = `The config states ${model.dtype}, the checkpoint is stored as ${stored}: the config's is what transformers loads.`;
+  return { model, checkpoint, notes: [...notes, differs] };
+}
+
+const UNPACKED = new Set(["F64", "F32", "F16", "BF16"]);
 
 const notesOf = ({ checkpoint, note }: Found): readonly string[] => [
   ...(checkpoint?.notes ?? []),

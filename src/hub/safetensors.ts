@@ -71,7 +71,11 @@ export async function readSafetensors(source: ByteSource): Promise<SafetensorsHe
   return { tensors, statedSize: 8 + length + end };
 }
 
-function readEntry(name: string, entry: unknown, file: string): { stored: StoredTensor; to: number } {
+function readEntry(
+  name: string,
+  entry: unknown,
+  file: string,
+): { stored: StoredTensor; to: number } {
   const { dtype, shape, data_offsets } = (entry ?? {}) as Record<string, unknown>;
   const offsets = lengths(data_offsets);
   const sizes = lengths(shape);

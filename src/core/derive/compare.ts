@@ -159,8 +159,7 @@ const isPacked = ({ dtype }: StoredTensor): boolean => !WIDE.has(dtype);
 
 const looseKey = (name: string): string => without(name, (segment) => CONTAINERS.has(segment));
 
-const EXPERT =
-  /^(.*\.experts)\.(?:\d+\.)?(gate_proj|up_proj|down_proj|w1|w2|w3)(?:\.weight)?$/;
+const EXPERT = /^(.*\.experts)\.(?:\d+\.)?(gate_proj|up_proj|down_proj|w1|w2|w3)(?:\.weight)?$/;
 const FUSED: readonly (readonly [fused: string, parts: readonly string[]])[] = [
   ["gate_up_proj", ["gate_proj", "up_proj", "w1", "w3"]],
   ["down_proj", ["down_proj", "w2"]],
@@ -196,7 +195,8 @@ function fusedExperts(
   return [left.filter((tensor) => !used.has(tensor)), used.size];
 }
 
-const PACKED = /^(q?weight|qzeros|scales|g_idx|weight_.+|weight\..+|(input|output|k|v|q)_(scale|zero_point).*|.+_(blocks|scales)|SCB)$/;
+const PACKED =
+  /^(q?weight|qzeros|scales|g_idx|weight_.+|weight\..+|(input|output|k|v|q)_(scale|zero_point).*|.+_(blocks|scales)|SCB)$/;
 
 /** What stands in the place of a weight in a quantised checkpoint: packed values, scales, zero points, indices. */
 function packedWeights(
