@@ -27,7 +27,11 @@ export async function readGguf(source: ByteSource): Promise<GgufHeader> {
     });
   };
   try {
-    const { metadata, tensorInfos } = await gguf(ADDRESS, { fetch: fromSource });
+    const { metadata, tensorInfos, tensorInfoByteRange } = await gguf(ADDRESS, {
+      fetch: fromSource,
+    });
+    const [, end] = tensorInfoByteRange;
+    if (end > source.size) throw truncated(source.name); // the library reads zeros behind the end
     return {
       metadata: { ...metadata },
       tensors: tensorInfos.map(({ name, shape, dtype }) =>

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { InputError } from "../core/errors.ts";
 import { MAX_JSON_BYTES, MAX_RANGE_BYTES } from "./limits.ts";
-import { refused } from "./refusals.ts";
+import { notHere, refused } from "./refusals.ts";
 import type { Settings } from "./settings.ts";
 
 /** Redirects that are followed: the hub needs two (a renamed repository, then its storage). */
@@ -193,7 +193,7 @@ const isPassing = (error: unknown): boolean =>
 const unreachable = ({ endpoint }: Settings, id: string, error: unknown): InputError =>
   new InputError(
     "unreachable",
-    `${endpoint.host} cannot be reached for ${id} (${reasonOf(error)}): check the network, or give the path of the model's config.json.`,
+    `${notHere(id)}, and ${endpoint.host} cannot be reached (${reasonOf(error)}): check the network, or give the path of its config.json.`,
     id,
   );
 

@@ -1,5 +1,5 @@
-import { InputError, shown } from "../core/errors.ts";
-import { suggestions } from "./refusals.ts";
+import { InputError } from "../core/errors.ts";
+import { notHere } from "./refusals.ts";
 
 /** One segment of an id as the hub allows them: letters, digits, `-`, `_`, `.`, none of `-.` at its ends, no `--` or `..`. */
 const SEGMENT = /^(?!.*(--|\.\.))[A-Za-z0-9_]([\w.-]{0,94}[A-Za-z0-9_])?$/;
@@ -10,7 +10,7 @@ export function checkId(id: string): string {
   if (segments.length <= 2 && segments.every((segment) => SEGMENT.test(segment))) return id;
   throw new InputError(
     "unknown-model",
-    `${shown(id)} is neither a file here nor an id that a hub could have (${suggestions(id)}): give a path, or an id such as openai/whisper-tiny.`,
+    `${notHere(id)}, and no hub could have a model of that name: give a path, or an id such as openai/whisper-tiny.`,
     id,
   );
 }

@@ -1,10 +1,15 @@
-import { catalogIds } from "../catalog/index.ts";
+import { catalogConfig, catalogIds } from "../catalog/index.ts";
 import { InputError, nearest, shown } from "../core/errors.ts";
 
 /** What went wrong with a repository, as one sentence that says what to do. No URL that was asked for is ever shown. */
 
-export const suggestions = (id: string): string =>
-  `nearest in the catalog: ${nearest(id, catalogIds()).join(", ")}`;
+const suggestions = (id: string): string => `nearest: ${nearest(id, catalogIds()).join(", ")}`;
+
+/** How every sentence begins about what was not found on this machine. */
+export const notHere = (id: string): string =>
+  catalogConfig(id) === undefined
+    ? `${shown(id)} is neither a file here nor in the catalog (${suggestions(id)})`
+    : `${shown(id)} was to be fetched`;
 
 /** What the hub's answer means. @param code the hub's own word for it, from the header X-Error-Code. */
 export function refused(
@@ -40,7 +45,7 @@ export function refused(
   if (status === 401 || status === 404 || code === "RepoNotFound") {
     return new InputError(
       "unknown-model",
-      `${id} is not on ${host}${hasToken ? "" : ", or is private and needs HF_TOKEN"} (${status}; ${suggestions(about.id)}): check the id.`,
+      `${notHere(about.id)}, and ${host} has none of that name${hasToken ? "" : ", or only a private one that needs HF_TOKEN"} (${status}): check the id.`,
       about.id,
     );
   }
@@ -60,10 +65,11 @@ export function refused(
   );
 }
 
+/** @param why what keeps this run from the network. */
 export function offline(id: string, why: string): InputError {
   return new InputError(
     "unreachable",
-    `${shown(id)} is neither a file here, nor in the catalog (${suggestions(id)}), nor in the Hugging Face cache, and ${why}: give the path of its config.json, or go online.`,
+    `${notHere(id)}, the Hugging Face cache does not have it, and ${why}: give the path of its config.json.`,
     id,
   );
 }

@@ -20,16 +20,27 @@ export function repository(settings: Settings, id: string, deadline: AbortSignal
     fetch: hub.fetch,
   });
 
-  async function blob(path: string): Promise<Blob | null> {
+  function online(): void {
     if (settings.offline)
       throw offline(id, "the network is switched off (--offline or HF_HUB_OFFLINE)");
+  }
+
+  async function blob(path: string): Promise<Blob | null> {
+    online();
     settings.onFetch(`${id}/${path}`);
     const found = await downloadFile({ ...common(), path, xet: false });
     commit ??= hub.commit();
     return found;
   }
 
-  async function kept(file: string, make: () => Promise<unknown>): Promise<unknown> {
+  const inThisRun = new Map<string, Promise<unknown>>();
+  function kept(file: string, make: () => Promise<unknown>): Promise<unknown> {
+    const before = inThisRun.get(file) ?? keptOnDisk(file, make);
+    inThisRun.set(file, before);
+    return before;
+  }
+
+  async function keptOnDisk(file: string, make: () => Promise<unknown>): Promise<unknown> {
     const asked = revision();
     const before = await cache.get(asked, file);
     if (before) {
@@ -54,8 +65,7 @@ export function repository(settings: Settings, id: string, deadline: AbortSignal
       return found ? use(blobSource(found, `${id}/${file}`)) : undefined;
     },
     async list() {
-      if (settings.offline)
-        throw offline(id, "the network is switched off (--offline or HF_HUB_OFFLINE)");
+      online();
       settings.onFetch(id);
       const names: string[] = [];
       for await (const entry of listFiles(common())) {
