@@ -71,7 +71,7 @@ export function estimate(model: Model, options: EstimateOptions = {}): MemoryRep
     serving: engine.serving?.(model, setup, values) ?? null,
     ledger,
     assumptions,
-    ...(options.checkpoint && { checkpoint: checked(model, options.checkpoint, options) }),
+    checkpoint: options.checkpoint ? checked(model, options.checkpoint, options) : null,
   });
 }
 

@@ -28,7 +28,9 @@ export async function withFile<T>(
 
 async function sourceOf(file: FileHandle, path: string): Promise<ByteSource> {
   const stat = await file.stat();
-  if (!stat.isFile()) throw new InputError("unreadable", `${path} is no regular file.`, path);
+  if (stat.isDirectory()) throw unreadable(path, Object.assign(new Error(), { code: "EISDIR" }));
+  if (!stat.isFile())
+    throw new InputError("unreadable", `${path} is no regular file: give one that is.`, path);
   return {
     name: path,
     size: stat.size,

@@ -14,6 +14,7 @@ export function folder(path: string, name = path): Place {
     return existsSync(full) ? withFile(full, use) : undefined;
   };
   return {
+    kind: "folder",
     name: () => name,
     open,
     json: (file) =>

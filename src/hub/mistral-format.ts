@@ -1,6 +1,10 @@
 import { asRawConfig, own, type RawConfig, section } from "../core/config/raw.ts";
 import { InputError, shown } from "../core/errors.ts";
 
+/** Whether the JSON of a params.json is Mistral's: others keep other things under that name. */
+export const isParams = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && "dim" in value && "n_layers" in value;
+
 /**
  * Mistral's own `params.json` in the words of transformers' config.json. Dense language models and Voxtral map onto
  * families that are described; anything else is refused by its name.

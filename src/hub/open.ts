@@ -10,7 +10,7 @@ import { type Found, INDEX, readCheckpoint, readSingle } from "./checkpoint.ts";
 import { folder } from "./folder.ts";
 import { hfCache } from "./hf-cache.ts";
 import { checkId, remoteGguf } from "./id.ts";
-import { fromParams } from "./mistral-format.ts";
+import { fromParams, isParams } from "./mistral-format.ts";
 import type { Place } from "./place.ts";
 import { describeWith } from "./references.ts";
 import { readSettings, type Settings, type SourceOptions } from "./settings.ts";
@@ -93,7 +93,8 @@ function opener(settings: Settings) {
   /** A place whose checkpoint was, or is now, looked for. */
   async function place(at: Place, id: string): Promise<Opened> {
     const config = await at.json("config.json");
-    const params = config === undefined ? await at.json("params.json") : undefined;
+    const other = config === undefined ? await at.json("params.json") : undefined;
+    const params = isParams(other) ? other : undefined;
     if (config === undefined && params === undefined) return withoutConfig(at, id);
     const found = await readCheckpoint(at);
     if (params !== undefined) {
@@ -126,7 +127,7 @@ function opener(settings: Settings) {
     if (adapter !== undefined) return adapted(at, id, adapter);
     const found = await readCheckpoint(at);
     if (found.checkpoint) return described(at, id, found);
-    throw nothingToRead(id, await at.list());
+    throw nothingToRead(id, at.kind, await at.list());
   }
 
   /** An adapter: its base model, and what the adapter's own file says. */
@@ -153,7 +154,7 @@ function opener(settings: Settings) {
   async function baseConfig(base: string): Promise<unknown> {
     const config = await lookup(base);
     if (config !== undefined) return config;
-    throw nothingToRead(base, []);
+    throw nothingToRead(base, "repository", []);
   }
 
   async function gguf(at: Place, file: string, id: string): Promise<Opened> {
@@ -211,14 +212,14 @@ const notesOf = ({ checkpoint, note }: Found): readonly string[] => [
 ];
 
 /** What a repository without a config.json holds instead, and what to do about it. */
-function nothingToRead(id: string, files: readonly string[]): InputError {
+function nothingToRead(id: string, kind: Place["kind"], files: readonly string[]): InputError {
   const ending = (end: string) => files.filter((file) => file.endsWith(end));
   const [gguf] = ending(".gguf");
   const sentence =
     ending(".nemo").length > 0
       ? "only holds a NeMo archive (.nemo), which cannot be read without downloading all of it: use the model's version in transformers' format"
       : gguf !== undefined
-        ? `has GGUF files and no config.json: name one of them, as in ${id}/${gguf}`
-        : "has no config.json, params.json or safetensors file: give a model in transformers' layout";
+        ? `is a ${kind} with GGUF files and no config.json: name one of them, as in ${id}/${gguf}`
+        : `is a ${kind} without a config.json, params.json or safetensors file: give a model in transformers' layout`;
   return new InputError("unreadable", `${shown(id)} ${sentence}.`, id);
 }

@@ -2,6 +2,7 @@ import type { ByteSource } from "./bytes.ts";
 
 /** Where the files of one model lie: a folder, or a repository on a hub. */
 export interface Place {
+  readonly kind: "folder" | "repository";
   /** For the report and for messages: a path, or `owner/name@commit`. */
   name(): string;
   /** The parsed JSON of a file, or undefined where the place has no such file. */

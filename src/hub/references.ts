@@ -1,5 +1,5 @@
 import { describe } from "../core/describe.ts";
-import { InputError } from "../core/errors.ts";
+import { InputError, shown } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
 
 /** More parts than any published model refers to. */
@@ -23,7 +23,25 @@ export async function describeWith(
       const [needed] = asked;
       const mayHelp = error instanceof InputError && error.code === "unresolved-reference";
       if (!mayHelp || needed === undefined || known.size >= MAX_REFERENCES) throw error;
-      known.set(needed, await fetchConfig(needed));
+      known.set(needed, await referred(needed, error.path, fetchConfig));
     }
+  }
+}
+
+/** @throws InputError that names the field which refers to what cannot be had. */
+async function referred(
+  id: string,
+  field: string | undefined,
+  fetchConfig: (id: string) => Promise<unknown>,
+): Promise<unknown> {
+  try {
+    return await fetchConfig(id);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(
+      error.code,
+      `${field ?? "The config"} refers to ${shown(id)}, whose config.json cannot be had: ${error.message}`,
+      field,
+    );
   }
 }

@@ -54,6 +54,7 @@ export function repository(settings: Settings, id: string, deadline: AbortSignal
   }
 
   return {
+    kind: "repository",
     name: () => (commit ? `${id}@${commit.slice(0, 8)}` : id),
     json: (file) =>
       kept(file, async () => {

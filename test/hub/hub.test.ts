@@ -151,7 +151,7 @@ describe("a repository", () => {
   it.each([
     ["canary.nemo", "NeMo archive"],
     ["model-Q4_K_M.gguf", "someone/other/model-Q4_K_M.gguf"],
-    ["README.md", "no config.json, params.json or safetensors"],
+    ["README.md", "is a repository without a config.json"],
   ])("that only has %s is told so", async (file, sentence) => {
     hub.add("someone/other", { [file]: "x" });
     expect(await refusal("someone/other")).toContain(sentence);

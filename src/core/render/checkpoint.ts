@@ -2,7 +2,7 @@ import type { CheckpointReport, Some } from "../report/checkpoint.ts";
 import { grouped, humanBytes } from "../units.ts";
 
 /** The checkpoint in a few lines: what it holds, and how far the tree agrees with it. */
-export function renderCheckpoint(checkpoint: CheckpointReport | undefined): string[] {
+export function renderCheckpoint(checkpoint: CheckpointReport | null): string[] {
   if (!checkpoint) return [];
   const { source, format, tensors, bytes, stored, comparison } = checkpoint;
   const shares = stored.map(({ dtype, bytes: size }) => `${dtype} ${humanBytes(size)}`).join(", ");

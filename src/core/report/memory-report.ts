@@ -64,8 +64,8 @@ export interface MemoryReportData {
   readonly ledger: Ledger;
   /** What the user left open and what the config does not say. */
   readonly assumptions: readonly string[];
-  /** What the checkpoint's header says; absent where no checkpoint was looked at. */
-  readonly checkpoint?: CheckpointReport;
+  /** What the checkpoint's header says; null where no checkpoint was looked at. */
+  readonly checkpoint: CheckpointReport | null;
 }
 
 /**
