@@ -14,6 +14,13 @@ const withoutHashbang = {
     id.endsWith("src/cli/main.ts") ? code.replace(/^#!.*/, "") : undefined,
 };
 
+// The libraries' own file access is never used; its node modules would be loaded by every command.
+const withoutFileBlob = {
+  name: "without-file-blob",
+  load: (id: string): string | undefined =>
+    /@huggingface.*FileBlob-\w+\.mjs$/.test(id) ? "export const FileBlob = undefined;" : undefined,
+};
+
 export default defineConfig([
   {
     name: "library",
@@ -37,7 +44,7 @@ export default defineConfig([
     fixedExtension: false,
     clean: false,
     minify: true,
-    plugins: [withoutHashbang],
+    plugins: [withoutHashbang, withoutFileBlob],
     // Their tables of every model and quantisation would be 250 kB that nothing here asks for.
     treeshake: { moduleSideEffects: [{ test: /@huggingface/, sideEffects: false }] },
     // One file: starting up costs one read, and nothing has to be installed beside it.

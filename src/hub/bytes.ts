@@ -1,4 +1,5 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { promises } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import { InputError } from "../core/errors.ts";
 
 /** A file of which only parts are read: on disk, or on a hub by range requests. */
@@ -17,7 +18,7 @@ export async function withFile<T>(
 ): Promise<T> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path, "r");
+    file = await promises.open(path, "r");
     return await use(await sourceOf(file, path));
   } catch (error) {
     throw error instanceof InputError ? error : unreadable(path, error);

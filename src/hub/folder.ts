@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { existsSync, promises } from "node:fs";
 import { join } from "node:path";
 import { parseJson } from "../core/config/raw.ts";
 import { InputError } from "../core/errors.ts";
@@ -30,7 +29,7 @@ export function folder(path: string, name = path): Place {
         return parseJson(text, bytes.name);
       }),
     list: () =>
-      readdir(path).catch((error: unknown) => {
+      promises.readdir(path).catch((error: unknown) => {
         throw unreadable(path, error);
       }),
     remember: (_what, make) => make(),

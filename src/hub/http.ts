@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { InputError } from "../core/errors.ts";
 import { MAX_JSON_BYTES, MAX_RANGE_BYTES } from "./limits.ts";
 import { notHere, refused } from "./refusals.ts";
@@ -47,9 +46,8 @@ export function client(settings: Settings, id: string, deadline: AbortSignal): C
         if (deadline.aborted) throw tooSlow(settings, id);
         if (last || !isPassing(error)) throw unreachable(settings, id, error);
       }
-      await sleep(pause, undefined, { signal: deadline }).catch(() => {
-        throw tooSlow(settings, id);
-      });
+      await sleep(pause, deadline);
+      if (deadline.aborted) throw tooSlow(settings, id);
     }
   }
 
@@ -90,6 +88,16 @@ export function client(settings: Settings, id: string, deadline: AbortSignal): C
     },
   };
 }
+
+/** Over early where the signal comes. */
+const sleep = (milliseconds: number, signal: AbortSignal): Promise<void> =>
+  new Promise((done) => {
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      done();
+    });
+  });
 
 /** Where a redirect leads; never from https to http, never to anything else. */
 function redirected(from: URL, location: string | null, settings: Settings): URL {

@@ -1,5 +1,4 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { promises } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Settings } from "./settings.ts";
 
@@ -59,7 +58,7 @@ const flat = (text: string): string =>
 
 async function readEntry(path: string): Promise<(Entry & { fetchedAt: number }) | undefined> {
   try {
-    const read: unknown = JSON.parse(await readFile(path, "utf8"));
+    const read: unknown = JSON.parse(await promises.readFile(path, "utf8"));
     if (typeof read !== "object" || read === null || !("value" in read)) return undefined;
     const { format, fetchedAt, commit, value } = read as Record<string, unknown>;
     if (format !== FORMAT || typeof fetchedAt !== "number") return undefined;
@@ -75,12 +74,12 @@ async function readEntry(path: string): Promise<(Entry & { fetchedAt: number }) 
 
 /** All of it or nothing: written beside its place and then moved there. */
 async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(temporary, text, { mode: 0o600 });
-    await rename(temporary, path);
+    await promises.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await promises.writeFile(temporary, text, { mode: 0o600 });
+    await promises.rename(temporary, path);
   } catch {
-    await rm(temporary, { force: true }); // a disk that is full or read-only only costs the next run a fetch
+    await promises.rm(temporary, { force: true }); // a disk that is full or read-only only costs the next run a fetch
   }
 }

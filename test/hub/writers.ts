@@ -43,13 +43,13 @@ export function tensorsOf(
 }
 
 function expand(pattern: string): string[] {
-  const found = /\{(\d+)-(\d+)\}/.exec(pattern);
-  if (!found) return [pattern];
-  const [whole, first, last] = found;
-  const names: string[] = [];
-  for (let i = Number(first); i <= Number(last); i++)
-    names.push(...expand(pattern.replace(whole, String(i))));
-  return names;
+  const [whole, ranges] = /\{([^}]+)\}/.exec(pattern) ?? [];
+  if (whole === undefined || ranges === undefined) return [pattern];
+  return ranges.split(",").flatMap((range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+    return numbers.flatMap((number) => expand(pattern.replace(whole, String(number))));
+  });
 }
 
 /** A GGUF file without its weights: metadata by the library's own writer, tensor infos (dimensions fastest first) behind it. */
