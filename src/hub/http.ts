@@ -127,6 +127,7 @@ async function complete(answer: Response, range: string | null, id: string): Pro
   const headers = new Headers(answer.headers);
   headers.delete("content-encoding");
   headers.delete("content-length");
+  if (!headers.has("etag")) headers.set("etag", "none"); // mirrors leave it out, the library insists
   if (range === null || answer.status !== 200)
     return new Response(body.length > 0 ? body : null, { status: answer.status, headers });
   const [from, to] = rangeOf(range);

@@ -73,3 +73,10 @@ export function offline(id: string, why: string): InputError {
     id,
   );
 }
+
+export const strange = (id: string, host: string): InputError =>
+  new InputError(
+    "unreachable",
+    `${host} answers for ${shown(id)} in a way that no hub does: check HF_ENDPOINT.`,
+    id,
+  );

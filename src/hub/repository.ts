@@ -1,10 +1,11 @@
 import { downloadFile, listFiles } from "@huggingface/hub";
 import { parseJson } from "../core/config/raw.ts";
+import { InputError } from "../core/errors.ts";
 import { blobSource } from "./bytes.ts";
 import { client } from "./http.ts";
 import { type Entry, isCommit, jsonCache } from "./json-cache.ts";
 import type { Place } from "./place.ts";
-import { offline } from "./refusals.ts";
+import { offline, strange } from "./refusals.ts";
 import type { Settings } from "./settings.ts";
 
 /** A repository on the hub. What it says is kept on disk; the weights of its files are never asked for. */
@@ -28,10 +29,25 @@ export function repository(settings: Settings, id: string, deadline: AbortSignal
   async function blob(path: string): Promise<Blob | null> {
     online();
     settings.onFetch(`${id}/${path}`);
-    const found = await downloadFile({ ...common(), path, xet: false });
+    const found = await understood(downloadFile({ ...common(), path, xet: false }));
     commit ??= hub.commit();
     return found;
   }
+
+  async function names(): Promise<readonly string[]> {
+    const found: string[] = [];
+    for await (const entry of listFiles(common())) {
+      found.push(entry.path);
+      if (found.length >= MAX_FILES) break;
+    }
+    return found;
+  }
+
+  /** The library throws errors of its own at answers that it does not understand. */
+  const understood = <T>(answer: Promise<T>): Promise<T> =>
+    answer.catch((error: unknown) => {
+      throw error instanceof InputError ? error : strange(id, settings.endpoint.host);
+    });
 
   const inThisRun = new Map<string, Promise<unknown>>();
   function kept(file: string, make: () => Promise<unknown>): Promise<unknown> {
@@ -68,12 +84,7 @@ export function repository(settings: Settings, id: string, deadline: AbortSignal
     async list() {
       online();
       settings.onFetch(id);
-      const names: string[] = [];
-      for await (const entry of listFiles(common())) {
-        names.push(entry.path);
-        if (names.length >= MAX_FILES) break;
-      }
-      return names;
+      return understood(names());
     },
     remember: kept,
   };

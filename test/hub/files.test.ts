@@ -173,6 +173,34 @@ describe("names that checkpoints and transformers spell differently", () => {
     expect(checkpoint?.comparison?.verified).toBe(Object.keys(single).length);
   });
 
+  it("quantised experts have their scales beside them", async () => {
+    const config = { model_type: "qwen3_moe", num_hidden_layers: 1, num_experts: 2 };
+    const scaled: Record<string, readonly [string, readonly number[]]> = {};
+    for (const [name, [dtype, shape]] of Object.entries(
+      tensorsOf(describeModel(config).root, "BF16"),
+    )) {
+      const [, stem, fused] = /^(.*\.experts)\.(gate_up_proj|down_proj)$/.exec(name) ?? [];
+      if (stem === undefined) scaled[name] = [dtype, shape];
+      const [, outer = 0, inner = 0] = shape;
+      for (const expert of stem === undefined ? [] : [0, 1]) {
+        for (const part of fused === "down_proj" ? ["down_proj"] : ["gate_proj", "up_proj"]) {
+          const rows = part === "down_proj" ? outer : outer / 2;
+          scaled[`${stem}.${expert}.${part}.weight`] = ["F8_E4M3", [rows, inner]];
+          scaled[`${stem}.${expert}.${part}.weight_scale_inv`] = ["F32", [rows / 128, inner / 128]];
+        }
+      }
+    }
+    write("config.json", config);
+    write("model.safetensors", safetensors(scaled).bytes);
+    const { checkpoint } = await checked(folder);
+    expect(checkpoint?.comparison).toMatchObject({
+      quantised: 6,
+      verified: Object.keys(scaled).length - 6,
+      missing: { count: 0 },
+      unexpected: { count: 0 },
+    });
+  });
+
   it("quantised weights stand in the place of the tree's", async () => {
     const stored: Record<string, readonly [string, readonly number[]]> = {};
     for (const [name, [dtype, shape]] of Object.entries(

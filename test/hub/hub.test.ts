@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { openId } from "../../src/hub/open.ts";
 import type { SourceOptions } from "../../src/hub/settings.ts";
 import { FakeHub, refuse } from "./fake-hub.ts";
-import { safetensors, tensorsOf } from "./writers.ts";
+import { gguf, safetensors, tensorsOf } from "./writers.ts";
 
 const TOKEN = "hf_secretsecretsecret";
 const ID = "someone/whisper";
@@ -155,6 +155,14 @@ describe("a repository", () => {
   ])("that only has %s is told so", async (file, sentence) => {
     hub.add("someone/other", { [file]: "x" });
     expect(await refusal("someone/other")).toContain(sentence);
+  });
+
+  it("has GGUF files: one is read by its name", async () => {
+    const bytes = gguf({ "general.architecture": "clip" }, { "v.weight": [1, [8, 4]] });
+    hub.add(ID, { "sub/mmproj.gguf": { bytes, size: 2 ** 33 } });
+    const opened = await openId(`${ID}/sub/mmproj.gguf`);
+    expect(opened.checkpoint).toMatchObject({ tensors: [{ dtype: "F16", bytes: 64 }] });
+    expect(await refusal(`${ID}/other.gguf`)).toMatch(/"other.gguf" is not in/);
   });
 
   it("of an unknown architecture still has its weights", async () => {
@@ -350,6 +358,25 @@ describe("a hub that misbehaves", () => {
       return false;
     };
     expect((await openId(ID)).model?.family).toBe("whisper");
+  });
+
+  it("and answers a range without saying which", async () => {
+    hub.fault = (_request, response) => {
+      response.writeHead(206);
+      response.end("{");
+      return true;
+    };
+    expect(await refusal()).toMatch(/in a way that no hub does/);
+  });
+
+  it("and lists nonsense", async () => {
+    hub.add(ID, { "README.md": "x" });
+    hub.fault = (request, response) => {
+      if (!request.url?.startsWith("/api/")) return false;
+      response.end("<html>");
+      return true;
+    };
+    expect(await refusal()).toMatch(/in a way that no hub does/);
   });
 
   it("and sends no JSON", async () => {

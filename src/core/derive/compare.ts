@@ -220,10 +220,20 @@ function weightOf(key: string, weights: ReadonlyMap<string, Slot>): Slot | undef
     const own = segments.slice(-depth).join(".");
     if (!PACKED.test(own)) continue;
     const stem = segments.slice(0, -depth).join(".");
-    const slot = weights.get(`${stem}.weight`) ?? weights.get(key.replace(/_(blocks|scales)$/, ""));
+    const slot =
+      weights.get(`${stem}.weight`) ??
+      weights.get(key.replace(/_(blocks|scales)$/, "")) ??
+      weights.get(fusedOf(stem));
     if (slot) return slot;
   }
   return undefined;
+}
+
+/** The tree's name of the tensor that holds an expert's projection together with all others. */
+function fusedOf(stem: string): string {
+  const [, experts, part = ""] = EXPERT.exec(stem) ?? [];
+  const [fused] = FUSED.find(([, parts]) => parts.includes(part)) ?? [];
+  return experts === undefined || fused === undefined ? "" : `${experts}.${fused}`;
 }
 
 /** A checkpoint may hold shared storage under either of its names. */
