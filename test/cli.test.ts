@@ -277,7 +277,7 @@ describe("refusals", () => {
     ],
     [
       [TINY, "--engine", "vlm"],
-      '--engine is "vlm", which is no known engine: use transformers, vllm, generic',
+      '--engine is "vlm", which is no known engine: use transformers, vllm, faster-whisper, whisper.cpp, generic',
     ],
     [
       [LLAMA, "--audio-seconds", "3"],

@@ -62,7 +62,7 @@ function program(): Command {
     .option("--attn-implementation <name>", "sdpa or eager (default: sdpa)")
     .option(
       "--engine <name>",
-      "whose rules: transformers, vllm (or vllm@0.15), generic (default: transformers)",
+      "whose rules: transformers, vllm (or vllm@0.15), faster-whisper, whisper.cpp, generic (default: transformers)",
     )
     .option("--gpu-memory <size>", "memory of one device with its unit: 24GiB, 80GB")
     .addOption(number("--gpu-memory-utilization <share>", "vllm: share of it that is used"))

@@ -44,8 +44,8 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
  */
 export function estimate(model: Model, options: EstimateOptions = {}): MemoryReport {
   const assumptions = [...model.assumptions];
-  const { engine, version } = engineOf(options);
-  const setup = settleSetup(model, { ...options, ...version }, assumptions);
+  const { engine, version } = engineOf(model, options);
+  const setup = settleSetup(model, { ...engine.presets, ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
   const ledger = writeLedger(engine.plan(model, setup), values);
@@ -116,8 +116,8 @@ export function prepare(
   model: Model,
   options: Pick<EstimateOptions, "engine"> & SetupOptions = {},
 ): Prepared {
-  const { engine, version } = engineOf(options);
-  const setup = settleSetup(model, { ...options, ...version });
+  const { engine, version } = engineOf(model, options);
+  const setup = settleSetup(model, { ...engine.presets, ...options, ...version });
   const plans = engine.plan(model, setup);
   const expansion = expansionOf(model, setup);
   const phases = engine.phases(model).map((phase) => ({
@@ -193,17 +193,24 @@ const expansionOf = (model: Model, { expansion }: Setup) => ({
   whole: model.type !== "encoder-decoder",
 });
 
-/** `vllm@0.15` names an engine and the version whose rules apply. */
-function engineOf(options: Pick<EstimateOptions, "engine">): {
-  engine: Engine;
-  version: { engineVersion?: string };
-} {
-  const [preset] = engines;
-  if (options.engine === undefined && preset) return { engine: preset, version: {} };
-  const asked: unknown = options.engine;
+/**
+ * `vllm@0.15` names an engine and the version whose rules apply.
+ * @throws InputError for an unknown engine, or `not-served` for one that cannot run the model.
+ */
+function engineOf(
+  model: Model,
+  options: Pick<EstimateOptions, "engine">,
+): { engine: Engine; version: { engineVersion?: string } } {
+  const asked: unknown = options.engine === undefined ? engines[0]?.name : options.engine;
   const [name, version] = typeof asked === "string" ? asked.split("@") : [asked];
-  return {
-    engine: findEngine(name),
-    version: version === undefined ? {} : { engineVersion: String(version) },
-  };
+  const engine = findEngine(name);
+  const reason = engine.refuses?.(model);
+  if (reason !== undefined) {
+    throw new InputError(
+      "not-served",
+      `--engine ${engine.name} does not run ${model.architecture}: ${reason}; use another engine, such as ${engines[0]?.name}.`,
+      "engine",
+    );
+  }
+  return { engine, version: version === undefined ? {} : { engineVersion: String(version) } };
 }

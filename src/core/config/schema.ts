@@ -24,6 +24,9 @@ export const integer = (least: number, most: number) => whole(least, most);
 export const decimal = () => z.number("a finite number");
 export const flag = () => z.boolean("true or false");
 export const text = () => z.string("a string");
+/** One value for all layers, or one for each. */
+export const oneOrList = <T extends z.ZodMiniType>(item: T) =>
+  z.union([item, z.array(item)], "a number or a list of numbers");
 export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, "a list");
 /** One, or a list of them: `14` or `[14, 14]`. */
 export const oneOrMany = <T extends z.ZodMiniType>(

@@ -9,8 +9,8 @@ import {
   reader,
   text,
 } from "../config/schema.ts";
-import { causalLm, slidingVariants } from "../towers/causal-lm.ts";
-import { those } from "../tree/indices.ts";
+import { causalLm, SANDWICH_NORMS } from "../towers/causal-lm.ts";
+import { rotaryKinds, slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
 
@@ -54,15 +54,9 @@ export const gemma3Text = decoderOnly({
           classes: "Gemma3",
           bias: { qkv: bias, o: bias },
           normedHeads: true,
-          sandwich: true,
+          norms: SANDWICH_NORMS,
           scaledEmbedding: true,
-          // One pair of tables for each kind of layer that there is.
-          rotaryKinds: [
-            ...(those(sizes.layers, (index) => !slides(index)).length > 0
-              ? ["full_attention"]
-              : []),
-            ...(those(sizes.layers, slides).length > 0 ? ["sliding_attention"] : []),
-          ],
+          rotaryKinds: rotaryKinds(sizes.layers, slides),
           variants: slidingVariants(sizes.layers, config.sliding_window, slides),
         },
         place,

@@ -14,13 +14,8 @@ import { embedding } from "../layers/embedding.ts";
 import { mixtureOfExperts } from "../layers/experts.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
-import {
-  causalLm,
-  type DecoderHabits,
-  type LayerVariant,
-  type Place,
-  slidingVariants,
-} from "../towers/causal-lm.ts";
+import { causalLm, type DecoderHabits, type Place } from "../towers/causal-lm.ts";
+import { type LayerVariant, slidingVariants } from "../towers/layer-variants.ts";
 import { those, upTo } from "../tree/indices.ts";
 import { type Module, stack } from "../tree/module.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";

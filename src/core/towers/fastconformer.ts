@@ -87,7 +87,7 @@ export function fastConformer(
       }),
       stack(upTo(config.num_hidden_layers), layer(config)),
     ],
-    { component, op: { kind: "tower", side: "encoder", width } },
+    { component, op: { kind: "tower", side: "encoder", width, servedWhole: true } },
   );
 }
 

@@ -60,7 +60,10 @@ export function phi4Conformer(name: string, sizes: Phi4ConformerSizes): Module {
       ]),
       stack(upTo(layers), layer(sizes)),
     ],
-    { component: "audio_encoder", op: { kind: "tower", side: "encoder", width } },
+    {
+      component: "audio_encoder",
+      op: { kind: "tower", side: "encoder", width, servedWhole: true },
+    },
   );
 }
 

@@ -79,7 +79,10 @@ export function qwenAudioEncoder(sizes: QwenAudioSizes, named: Named): Module {
         ? []
         : [linear("proj1", width, width), linear("proj2", width, outputs)]),
     ],
-    { component: named.component, op: { kind: "tower", side: "encoder", width } },
+    {
+      component: named.component,
+      op: { kind: "tower", side: "encoder", width, servedWhole: { before: 16 } },
+    },
   );
 }
 

@@ -58,7 +58,10 @@ export function gemma3nAudio(name: string, sizes: UsmSizes): Module {
       ]),
       stack(upTo(sizes.layers), layer(sizes)),
     ],
-    { component: "audio_encoder", op: { kind: "tower", side: "encoder", width } },
+    {
+      component: "audio_encoder",
+      op: { kind: "tower", side: "encoder", width, servedWhole: true },
+    },
   );
 }
 

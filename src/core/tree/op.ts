@@ -49,8 +49,11 @@ export type Op =
       readonly held?: number;
       /** Width of the rotary cosines and sines that are made once for all layers. */
       readonly rotary?: number;
-      /** vLLM runs the reference's own module for it: whole on every tensor-parallel rank, nothing fused. */
-      readonly servedWhole?: boolean;
+      /**
+       * vLLM runs the reference's own module for it, whole on every tensor-parallel rank: still, or before the minor version
+       * that brought one of its own (`{ before: 16 }`: up to v0.15).
+       */
+      readonly servedWhole?: boolean | { readonly before: number };
       /** What turns features into the first hidden state. */
       readonly entry?: ConvFrontEnd;
     };

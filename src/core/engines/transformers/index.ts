@@ -26,7 +26,9 @@ export const transformers: Engine = {
     const lines = weightLines(model, setup, phases);
     const running = phases.filter((phase) => phase !== "load");
     if (model.audio) lines.push(audioInput(model, setup, running));
-    lines.push(...cacheLines(model, setup), ...activationLines(model, towers, setup));
+    // A codec alone encodes a recording at once: its causal layers keep nothing then.
+    if (running.includes("decode")) lines.push(...cacheLines(model, setup));
+    lines.push(...activationLines(model, towers, setup));
     if (setup.wordTimestamps) lines.push(...keptAttention(towers, setup));
     lines.push(...overheadLines(model, setup, phases));
     return lines;

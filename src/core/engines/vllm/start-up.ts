@@ -42,7 +42,7 @@ const UNSTATED_LENGTH = 2048;
 export function startUp(model: Model, setup: Setup): StartUp {
   const { server, tensorParallel } = setup;
   const rules = rulesOf(server.version);
-  const tree = servedTree(model.root);
+  const tree = servedTree(model.root, rules.minor);
   const towers = towersOf(tree);
   const maxModelLen = server.maxModelLen ?? model.context.max ?? UNSTATED_LENGTH;
   const sizes = batchSizes(setup, maxModelLen, crosses(tree));
