@@ -1,8 +1,9 @@
 import { defineConfig } from "tsdown";
 
-// The bin carries two libraries inside it; their licence asks for the notice to travel along.
+// The bin carries these libraries inside it; their licence asks for the notice to travel along.
 const bundled = [
   "/*! Bundles commander, (c) 2011 TJ Holowaychuk <tj@vision-media.ca>, MIT; */",
+  "/*! @huggingface/hub and @huggingface/gguf, (c) 2023 Hugging Face, MIT; */",
   "/*! zod, (c) 2025 Colin McDonnell, MIT. The text of the MIT licence is in LICENSE. */",
 ].join("\n");
 
@@ -11,6 +12,13 @@ const withoutHashbang = {
   name: "without-hashbang",
   transform: (code: string, id: string): string | undefined =>
     id.endsWith("src/cli/main.ts") ? code.replace(/^#!.*/, "") : undefined,
+};
+
+// The libraries' own file access is never used; its node modules would be loaded by every command.
+const withoutFileBlob = {
+  name: "without-file-blob",
+  load: (id: string): string | undefined =>
+    /@huggingface.*FileBlob-\w+\.mjs$/.test(id) ? "export const FileBlob = undefined;" : undefined,
 };
 
 export default defineConfig([
@@ -36,7 +44,9 @@ export default defineConfig([
     fixedExtension: false,
     clean: false,
     minify: true,
-    plugins: [withoutHashbang],
+    plugins: [withoutHashbang, withoutFileBlob],
+    // Their tables of every model and quantisation would be 250 kB that nothing here asks for.
+    treeshake: { moduleSideEffects: [{ test: /@huggingface/, sideEffects: false }] },
     // One file: starting up costs one read, and nothing has to be installed beside it.
     deps: { alwaysBundle: [/.*/], onlyBundle: false },
     banner: { js: `#!/usr/bin/env node\n${bundled}` },

@@ -32,7 +32,7 @@ function run(...args: string[]): Ran {
   const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], {
     encoding: "utf8",
     cwd: scratch,
-    env: { PATH: process.env.PATH ?? "", LANG: "C.UTF-8" },
+    env: { PATH: process.env.PATH ?? "", LANG: "C.UTF-8", HF_HUB_OFFLINE: "1" },
     timeout: 15_000,
     maxBuffer: 64 * 2 ** 20,
   });

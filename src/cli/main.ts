@@ -14,6 +14,14 @@ function numeric(text: string, flag: string): number {
   throw new InputError("out-of-range", `${flag} is ${shown(text)}, but must be a number.`, flag);
 }
 
+/** Where a model may come from, for every command that takes one. */
+const sourced = (command: Command): Command =>
+  command
+    .option("--revision <name>", "branch, tag or commit on the hub (default: main)")
+    .option("--refresh", "ask the hub, whatever the catalog and the caches know")
+    .addOption(number("--timeout <s>", "seconds that the network may take in all (default: 30)"))
+    .option("--offline", "never use the network");
+
 function program(): Command {
   const root = new Command("llm-memory-calculator")
     .description(
@@ -29,7 +37,7 @@ function program(): Command {
     .description("memory report of a model (the default command)")
     .argument(
       "<model>",
-      "a catalog id (openai/whisper-tiny), a config.json, or a folder that has one",
+      "an id (openai/whisper-tiny), a config.json, a folder, a .safetensors or a .gguf file",
     )
     .addOption(number("--batch-size <n>", "sequences that run together (default: 1)"))
     .addOption(number("--audio-seconds <s>", "seconds of audio in each sequence (default: 30)"))
@@ -71,7 +79,7 @@ function program(): Command {
   root
     .command("params")
     .description("parameters of a model, by component or tensor by tensor")
-    .argument("<model>", "a catalog id, a config.json, or a folder that has one")
+    .argument("<model>", "an id, a config.json, a folder, a .safetensors or a .gguf file")
     .option("--tensors", "every tensor's name and shape")
     .option("--json", "as JSON")
     .action(async (model: string, options) =>
@@ -83,6 +91,7 @@ function program(): Command {
     .description("the catalog: models that are known without a file or a network")
     .option("--json", "as JSON")
     .action(async (options) => (await import("./models.ts")).modelsCommand(options));
+  for (const command of root.commands) if (command.registeredArguments.length > 0) sourced(command);
   for (const command of root.commands) command.exitOverride().configureOutput(SILENT);
   return root;
 }

@@ -1,4 +1,6 @@
 import { attentionType } from "./derive/attention-type.ts";
+import type { Checkpoint, StoredTensor } from "./derive/checkpoint.ts";
+import { compareCheckpoint } from "./derive/compare.ts";
 import { countParameters } from "./derive/parameters.ts";
 import { type DescribeOptions, describe } from "./describe.ts";
 import {
@@ -19,6 +21,7 @@ import {
   type Polynomial,
   polynomial,
 } from "./quantity/polynomial.ts";
+import { reportCheckpoint } from "./report/checkpoint.ts";
 import { writeLedger } from "./report/ledger.ts";
 import { MemoryReport, totalsOf } from "./report/memory-report.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
@@ -29,6 +32,10 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
   readonly engine?: string;
   /** What to call the model in the report. */
   readonly id?: string;
+  /** What the checkpoint's header says: the report then compares it with the described tree. */
+  readonly checkpoint?: Checkpoint;
+  /** The checkpoint's tensors under the tree's names where the format has names of its own; empty: they cannot be compared. */
+  readonly comparable?: readonly StoredTensor[];
 }
 
 /**
@@ -64,7 +71,17 @@ export function estimate(model: Model, options: EstimateOptions = {}): MemoryRep
     serving: engine.serving?.(model, setup, values) ?? null,
     ledger,
     assumptions,
+    checkpoint: options.checkpoint ? checked(model, options.checkpoint, options) : null,
   });
+}
+
+function checked(
+  model: Model,
+  checkpoint: Checkpoint,
+  { comparable = checkpoint.tensors }: EstimateOptions,
+) {
+  const comparison = comparable.length > 0 ? compareCheckpoint(model.root, comparable) : undefined;
+  return reportCheckpoint(checkpoint, comparison);
 }
 
 /**

@@ -13,6 +13,7 @@ export const MODEL_TYPES = [
   "hybrid",
   "text-to-speech",
   "codec",
+  "unknown",
 ] as const;
 export type ModelType = (typeof MODEL_TYPES)[number];
 

@@ -1,6 +1,7 @@
 import type { Line } from "../report/ledger.ts";
 import type { MemoryReport } from "../report/memory-report.ts";
 import { GB, GiB, grouped, humanBytes, humanCount } from "../units.ts";
+import { renderCheckpoint } from "./checkpoint.ts";
 import { renderServing } from "./serving.ts";
 import { bar, table } from "./table.ts";
 
@@ -54,6 +55,7 @@ export function renderReport(report: MemoryReport, style: Style = plain): string
       style.faint(
         `  (${grouped(report.totalMemoryBytes)} bytes${report.workload.tensorParallelSize > 1 ? " on each device" : ""})`,
       ),
+    ...renderCheckpoint(report.checkpoint),
     "",
     ...report.assumptions.map((sentence) => style.faint(`assumed: ${sentence}`)),
     style.faint("--explain shows every number's formula, basis and source"),

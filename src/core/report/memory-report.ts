@@ -5,6 +5,7 @@ import { KINDS, type Kind, type Phase, type Serving } from "../engines/engine.ts
 import type { ModelType } from "../model.ts";
 import type { Component } from "../tree/module.ts";
 import { type Bytes, bytes, toGB } from "../units.ts";
+import type { CheckpointReport } from "./checkpoint.ts";
 import type { Ledger, Line } from "./ledger.ts";
 
 /** What one phase holds, in all and by kind. */
@@ -63,6 +64,8 @@ export interface MemoryReportData {
   readonly ledger: Ledger;
   /** What the user left open and what the config does not say. */
   readonly assumptions: readonly string[];
+  /** What the checkpoint's header says; null where no checkpoint was looked at. */
+  readonly checkpoint: CheckpointReport | null;
 }
 
 /**
