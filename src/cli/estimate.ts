@@ -2,7 +2,7 @@ import { InputError } from "../core/errors.ts";
 import { type EstimateOptions, estimate } from "../core/estimate.ts";
 import { renderExplained, renderReport } from "../core/render/text.ts";
 import { parseSize } from "../core/units.ts";
-import { MAX_TOKENS, whole } from "../core/workload.ts";
+import { MAX_TOKENS, whole } from "../core/whole.ts";
 import { load } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
