@@ -41,10 +41,7 @@ for (const file of readdirSync(source).filter((name) => name.endsWith(".jsonl"))
   if (!first?.config_file) continue;
   const rows = runs.map((run) => {
     const peaks = Object.fromEntries(
-      Object.entries(run.phases).map(([phase, at]) => [
-        phase,
-        phase === "merge" ? (at.peak_with_workspace ?? at.peak) : at.peak,
-      ]),
+      Object.entries(run.phases).map(([phase, at]) => [phase, at.peak_with_workspace ?? at.peak]),
     );
     return JSON.stringify({
       dtype: run.dtype,

@@ -14,6 +14,7 @@ import {
 import { evenHeads } from "../towers/whisper.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
+import type { FeatureMap } from "../tree/op.ts";
 import type { Context, Family } from "./family.ts";
 
 /** MoonshineConfig's fields and defaults (transformers 5.18). */
@@ -36,6 +37,28 @@ const readRope = reader(() => ({ partial_rotary_factor: maybe(decimal()) }));
 /** The encoder's three convolutions over raw samples, fixed in the reference (Jeffries et al. 2024). */
 const KERNELS = [127, 7, 3];
 const STRIDES = [64, 3, 2];
+
+/** Each convolution with its activation; the second one runs while its normed input is still referenced. */
+function convolutionMoments(width: number): readonly (readonly FeatureMap[])[] {
+  const map = (label: string, after: number, channels: number): FeatureMap => ({
+    label,
+    steps: STRIDES.slice(0, after).map((stride, i) => ({
+      kind: "conv",
+      kernel: KERNELS[i] ?? 1,
+      stride,
+    })),
+    width: channels,
+  });
+  return [
+    [map("convolution", 1, width), map("its norm", 1, width)],
+    [
+      map("normed input", 1, width),
+      map("convolution", 2, 2 * width),
+      map("activation", 2, 2 * width),
+    ],
+  ];
+}
+
 /** The decoder starts from one token. */
 const START = 1;
 
@@ -129,6 +152,7 @@ export const moonshine: Family = {
             width,
             strides: STRIDES,
             widths: [width, 2 * width, width],
+            moments: convolutionMoments(width),
           },
         },
       },

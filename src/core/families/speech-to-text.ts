@@ -52,6 +52,7 @@ function layer(
     feedForward: feedForwardPair(width, inner),
     run: { kind: "feed-forward", width, inner, gated: false },
     norms: "before",
+    attention: { always: "eager" },
   });
 }
 

@@ -8,7 +8,7 @@ import { linear } from "../layers/linear.ts";
 import { batchNorm, layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
-import { biased, conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
+import { conformerLayer, convolutionModule, halfFeedForward, withPositions } from "./conformer.ts";
 import { depthwiseStriding, halvings, stridingSteps } from "./depthwise-striding.ts";
 import { evenHeads } from "./whisper.ts";
 
@@ -114,7 +114,7 @@ function layer(config: FastConformerConfig): Module {
     [
       feedForward("feed_forward1"),
       {
-        ...biased(
+        ...withPositions(
           attention("ParakeetEncoderAttention", "self_attn", {
             width,
             heads,
@@ -137,6 +137,7 @@ function layer(config: FastConformerConfig): Module {
             scores: "fp32-softmax",
             cached: false,
           }),
+          { kind: "sines" },
         ),
         tensors: [perHead("bias_u"), perHead("bias_v")],
       },

@@ -4,7 +4,7 @@ import { embedding } from "../layers/embedding.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
-import { biased, conformerLayer, halfFeedForward } from "./conformer.ts";
+import { conformerLayer, halfFeedForward, withPositions } from "./conformer.ts";
 import { depthwiseStriding } from "./depthwise-striding.ts";
 
 export interface Phi4ConformerSizes {
@@ -80,7 +80,7 @@ function layer(sizes: Phi4ConformerSizes): Module {
     width,
     [
       feedForward("feed_forward_in"),
-      biased(
+      withPositions(
         attention("Phi4MultimodalAudioAttention", "self_attn", {
           width,
           heads,
@@ -94,6 +94,7 @@ function layer(sizes: Phi4ConformerSizes): Module {
           scores: "fp32-softmax",
           cached: false,
         }),
+        { kind: "bias" },
       ),
       module("Phi4MultimodalAudioConvModule", "conv", [
         layerNorm("layer_norm", width),

@@ -5,7 +5,7 @@ import { linear } from "../layers/linear.ts";
 import { batchNorm, layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
-import { biased, conformerLayer, convolutionModule } from "./conformer.ts";
+import { conformerLayer, convolutionModule, withPositions } from "./conformer.ts";
 import { intermediateFeedForward, type SpeechEncoderSizes } from "./wav2vec2.ts";
 
 /**
@@ -61,7 +61,7 @@ function selfAttention(classes: string, options: SelfAttention): Module {
   });
   if (!(relative || learned)) return plain;
   return {
-    ...biased(plain),
+    ...withPositions(plain, relative ? { kind: "sines" } : { kind: "keys", shared: false }),
     tensors: relative
       ? ["pos_bias_u", "pos_bias_v"].map((name) => ({
           name,

@@ -5,7 +5,7 @@ import { rmsNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import type { DeviceBuffer } from "../tree/tensor.ts";
-import { biased, conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
+import { conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
 
 export interface UsmSizes {
   readonly bins: number;
@@ -122,29 +122,27 @@ function layer(sizes: UsmSizes): Module {
 function attentionCore(sizes: UsmSizes): Module {
   const { width, heads, chunk, left, right } = sizes;
   const headDim = Math.floor(width / heads);
-  const core = biased(
-    attention("Gemma3nAudioAttention", "attn", {
-      ...usmAttention(sizes),
-      names: [
-        ["q", "q_proj"],
-        ["k", "k_proj"],
-        ["v", "v_proj"],
-      ],
-      extra: [
-        module(
-          "Gemma3nAudioRelativePositionEmbedding",
-          "relative_position_embedding",
-          [
-            linear("pos_proj", width, heads * headDim, {
-              bias: false,
-              divide: { by: "columns", units: heads },
-            }),
-          ],
-          { buffers: [timescales(width, "fp32")] },
-        ),
-      ],
-    }),
-  );
+  const core = attention("Gemma3nAudioAttention", "attn", {
+    ...usmAttention(sizes),
+    names: [
+      ["q", "q_proj"],
+      ["k", "k_proj"],
+      ["v", "v_proj"],
+    ],
+    extra: [
+      module(
+        "Gemma3nAudioRelativePositionEmbedding",
+        "relative_position_embedding",
+        [
+          linear("pos_proj", width, heads * headDim, {
+            bias: false,
+            divide: { by: "columns", units: heads },
+          }),
+        ],
+        { buffers: [timescales(width, "fp32")] },
+      ),
+    ],
+  });
   const context = chunk + Math.max(0, left - 1) + right;
   return {
     ...core,

@@ -1,3 +1,5 @@
+import type { Step } from "../step.ts";
+
 /** Which positions a query may see: decides how memory grows with the length of the audio or the text. */
 export type Span =
   /** Every position: scores grow with the square of the length. */
@@ -7,7 +9,13 @@ export type Span =
   /** The last `size` positions. */
   | { readonly kind: "window"; readonly size: number; readonly causal: boolean }
   /** Blocks of `size` positions that do not see each other. */
-  | { readonly kind: "chunk"; readonly size: number; readonly causal: boolean };
+  | {
+      readonly kind: "chunk";
+      readonly size: number;
+      readonly causal: boolean;
+      /** The blocks are folded into the batch, so that scores across them never exist. */
+      readonly folded?: true;
+    };
 
 /**
  * How the reference implementation computes eager attention, because it decides how many score buffers live at once:
@@ -47,6 +55,8 @@ export type Op =
       readonly width: number;
       /** Hidden states that the tower's frame keeps besides the running layer's input: the embedded input, by default one. */
       readonly held?: number;
+      /** Widths of other hidden states that stay referenced beside those: the normed features before their projection. */
+      readonly beside?: readonly number[];
       /** Width of the rotary cosines and sines that are made once for all layers. */
       readonly rotary?: number;
       /** vLLM runs the reference's own module for it: whole on every tensor-parallel rank, nothing fused. */
@@ -65,9 +75,25 @@ export interface AttentionOp {
   readonly over: "self" | "cross";
   readonly span: Span;
   readonly scores: ScoreStyle;
-  /** Adds a bias of its own to every head's scores (relative positions): heads × queries × keys exist under any kernel. */
-  readonly biased?: true;
+  /** How relative positions enter the scores, where they do: heads × queries × keys then exist under any kernel. */
+  readonly relative?: RelativePositions;
+  /** The reference computes it in plain steps whatever is asked for. */
+  readonly always?: "eager";
+  /** It returns no attention weights, so that its layer keeps none. */
+  readonly returns?: "nothing";
 }
+
+/**
+ * - "bias": a number for every head, query and key, looked up once and kept for all layers (T5);
+ * - "gated-bias": the same, repeated for every sequence and multiplied by gates of each layer's queries (WavLM);
+ * - "keys": a vector for every query and key, by which the queries are multiplied (Shaw): looked up once for all layers
+ *   (`shared`) or in every layer;
+ * - "sines": Transformer-XL's, whose scores over 2n − 1 distances are shifted into place (twice their size for a moment).
+ */
+export type RelativePositions =
+  | { readonly kind: "bias" | "gated-bias" }
+  | { readonly kind: "keys"; readonly shared: boolean }
+  | { readonly kind: "sines" };
 
 export interface FeedForwardOp {
   readonly kind: "feed-forward";
@@ -104,6 +130,17 @@ export interface ConvFrontEnd {
   readonly widths?: readonly number[];
   /** A layer norm over the channels follows each convolution, which takes a copy in another layout. */
   readonly normed?: true;
+  /** What lives at each moment, where it is not a convolution's output and its activation. */
+  readonly moments?: readonly (readonly FeatureMap[])[];
+}
+
+/** A tensor of a front end: channels × bins for every frame that `steps` leave of the input's. */
+export interface FeatureMap {
+  readonly label: string;
+  readonly steps: readonly Step[];
+  readonly width: number;
+  /** Bytes of an element, where they are not those of the model's dtype. */
+  readonly bytes?: number;
 }
 
 /** One residual block of a layer: a norm, then a child (by name) or an operation over children that lie in the layer itself. */

@@ -1,14 +1,27 @@
 import { type Factor, type Product, times } from "../../quantity/product.ts";
 import type { AttentionOp } from "../../tree/op.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
-import { element, type Flow, half, headsHere, held, hidden } from "./flow.ts";
+import { element, type Flow, half, headsHere, held, hidden, isEager } from "./flow.ts";
+import { relativeMoments } from "./relative.ts";
 
 /**
  * What attention holds besides its caller's tensors. `cached`: keys and values are the cache's and counted there.
  */
 export function attentionMoments(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
   if (cached && flow.phase === "decode") return decoding(op, flow);
-  return [...(cached ? appending(op, flow) : []), ...scoring(op, cached, flow)];
+  return [...(cached ? appending(op, flow) : []), ...scoring(op, cached, folded(op, flow))];
+}
+
+/** Blocks that are folded into the batch: each is a sequence of its own, the last one padded. */
+function folded({ span }: AttentionOp, flow: Flow): Flow {
+  if (span.kind !== "chunk" || !span.folded) return flow;
+  const block = times(span.size, "positions in a block");
+  return {
+    ...flow,
+    sequences: [...flow.sequences, { ...flow.queries, label: "blocks", per: span.size }],
+    queries: block,
+    keys: block,
+  };
 }
 
 const keysOf = (op: AttentionOp, flow: Flow): Factor =>
@@ -63,7 +76,11 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
   const repeated: HeldBuffer[] = grouped
     ? [held("repeated keys", repeat(op, flow)), held("repeated values", repeat(op, flow))]
     : [];
-  if (flow.setup.attention === "eager") {
+  if (op.relative) {
+    const one = scores(op, flow, half(flow) ? 2 : 4);
+    return relativeMoments(op, flow, [held("queries", queries), ...own], one);
+  }
+  if (isEager(op, flow)) {
     const buffers = [held("queries", queries), ...own];
     if (op.scores === "scaled-copy") {
       const one = held("scores", scores(op, flow, half(flow) ? 2 : 4));
@@ -166,7 +183,7 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
       ],
     });
   }
-  if (flow.setup.attention === "eager") {
+  if (isEager(op, flow)) {
     const bytes = op.scores === "scaled-copy" ? 2 * (half(flow) ? 2 : 4) : softmaxBytes(flow);
     moments.push({
       at: "",
@@ -199,6 +216,6 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
 
 /** The softmax of a layer, which eager attention returns and the layer's frame keeps while its feed-forward runs. */
 export function keptScores(op: AttentionOp, flow: Flow): HeldBuffer[] {
-  if (flow.setup.attention !== "eager") return [];
+  if (!isEager(op, flow) || op.returns === "nothing") return [];
   return [held("attention weights, still referenced", scores(op, flow, half(flow) ? 2 : 4))];
 }

@@ -1,11 +1,12 @@
 import { type Product, times } from "../../quantity/product.ts";
 import type { Component, Module } from "../../tree/module.ts";
-import type { AttentionOp, ConvFrontEnd, Op } from "../../tree/op.ts";
+import type { AttentionOp, ConvFrontEnd, FeatureMap, Op } from "../../tree/op.ts";
 import { walk } from "../../tree/walk.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
 import { attentionMoments, keptScores } from "./attention.ts";
 import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
 import { element, type Flow, held, hidden, meanwhile } from "./flow.ts";
+import { sharedPositions } from "./relative.ts";
 
 type OpOf<Kind extends Op["kind"]> = Extract<Op, { kind: Kind }>;
 
@@ -38,6 +39,8 @@ export function towerMoments({ module, op }: Tower, flow: Flow): Moment[] {
   const entry = held("embedded input", hidden(flow, op.width));
   const frame = [
     ...Array.from({ length: op.held ?? 1 }, () => entry),
+    ...(op.beside ?? []).map((width) => held("features", hidden(flow, width))),
+    ...sharedOf(layers, flow),
     ...(op.rotary
       ? [held("rotary cosines and sines", [times(2, ""), ...hidden(flow, op.rotary)])]
       : []),
@@ -53,6 +56,18 @@ export function towerMoments({ module, op }: Tower, flow: Flow): Moment[] {
     ...running,
     ...windowMasked(running, layers, flow),
   ];
+}
+
+/** Tables of relative positions that the first layer makes for all of them. */
+function sharedOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
+  for (const { children } of layers) {
+    for (const { op } of children) {
+      if (op?.kind !== "attention" || op.over === "cross") continue;
+      const tables = sharedPositions(op, flow);
+      if (tables.length > 0) return tables;
+    }
+  }
+  return [];
 }
 
 /** A prompt as long as the sliding window needs a boolean mask, which the model's frame keeps for all layers. */
@@ -92,6 +107,12 @@ function maskOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
 
 /** Each convolution's output and its activation, at the length that it leaves. */
 function frontEnd(op: ConvFrontEnd, flow: Flow): Moment[] {
+  if (op.moments) {
+    return op.moments.map((maps) => ({
+      at: maps.at(-1)?.label ?? "",
+      buffers: maps.map((map) => held(map.label, mapSize(map, flow))),
+    }));
+  }
   const total = op.strides.reduce((product, stride) => product * stride, 1);
   let passed = 1;
   return op.strides.map((stride, index) => {
@@ -104,6 +125,13 @@ function frontEnd(op: ConvFrontEnd, flow: Flow): Moment[] {
   });
 }
 
+const mapSize = ({ steps, width, bytes }: FeatureMap, flow: Flow): Product => [
+  ...flow.sequences,
+  { of: "frames", label: "positions", through: steps },
+  times(width, "channels"),
+  bytes === undefined ? element(flow) : times(bytes, "B"),
+];
+
 function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
   const state = hidden(flow, op.width);
   const statistics: Product = [...flow.sequences, flow.queries, times(8, "B of norm statistics")];
@@ -111,8 +139,11 @@ function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
   return op.blocks.flatMap((block, index) => {
     const frame = [
       held("layer input", state),
-      ...(index > 0 ? [held("residual", state)] : []),
-      held("norm", state),
+      ...(op.norms === "after"
+        ? index > 0
+          ? [held("norm", state)]
+          : []
+        : [...(index > 0 ? [held("residual", state)] : []), held("norm", state)]),
       ...kept,
     ];
     if (typeof block.run !== "string") {
