@@ -13,6 +13,7 @@ export type InputErrorCode =
   | "unknown-engine"
   | "unknown-option"
   | "does-not-fit"
+  | "not-served"
   | "unreadable"
   | "too-large";
 

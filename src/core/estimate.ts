@@ -37,7 +37,7 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
  */
 export function estimate(model: Model, options: EstimateOptions = {}): MemoryReport {
   const assumptions = [...model.assumptions];
-  const { engine, version } = engineOf(options);
+  const { engine, version } = engineOf(model, options);
   const setup = settleSetup(model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
@@ -99,7 +99,7 @@ export function prepare(
   model: Model,
   options: Pick<EstimateOptions, "engine"> & SetupOptions = {},
 ): Prepared {
-  const { engine, version } = engineOf(options);
+  const { engine, version } = engineOf(model, options);
   const setup = settleSetup(model, { ...options, ...version });
   const plans = engine.plan(model, setup);
   const expansion = expansionOf(model, setup);
@@ -176,17 +176,24 @@ const expansionOf = (model: Model, { expansion }: Setup) => ({
   whole: model.type !== "encoder-decoder",
 });
 
-/** `vllm@0.15` names an engine and the version whose rules apply. */
-function engineOf(options: Pick<EstimateOptions, "engine">): {
-  engine: Engine;
-  version: { engineVersion?: string };
-} {
-  const [preset] = engines;
-  if (options.engine === undefined && preset) return { engine: preset, version: {} };
-  const asked: unknown = options.engine;
+/**
+ * `vllm@0.15` names an engine and the version whose rules apply.
+ * @throws InputError for an unknown engine, or `not-served` for one that cannot run the model.
+ */
+function engineOf(
+  model: Model,
+  options: Pick<EstimateOptions, "engine">,
+): { engine: Engine; version: { engineVersion?: string } } {
+  const asked: unknown = options.engine ?? engines[0]?.name;
   const [name, version] = typeof asked === "string" ? asked.split("@") : [asked];
-  return {
-    engine: findEngine(name),
-    version: version === undefined ? {} : { engineVersion: String(version) },
-  };
+  const engine = findEngine(name);
+  const reason = engine.refuses?.(model);
+  if (reason !== undefined) {
+    throw new InputError(
+      "not-served",
+      `--engine ${engine.name} does not run ${model.architecture}: ${reason}; use another engine, such as ${engines[0]?.name}.`,
+      "engine",
+    );
+  }
+  return { engine, version: version === undefined ? {} : { engineVersion: String(version) } };
 }

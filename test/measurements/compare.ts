@@ -85,8 +85,15 @@ export function optionsOf(model: Model, run: Run): EstimateOptions {
     ...(generates && { promptTokens: Math.max(1, (run.prompt ?? 0) + (run.start ?? 0) - (run.audio_tokens ?? 0)) }),
     ...(generates && run.new !== undefined && { maxNewTokens: run.new }),
     ...(run.enc !== undefined && { encoderSeqLength: run.enc }),
-    ...(model.audio && run.sec !== undefined && { audioSeconds: run.sec }),
+    ...(model.audio && run.sec !== undefined && { audioSeconds: run.sec + framesLost(model) }),
   };
+}
+
+/** The runs fed 100 frames a second, also to models whose feature extractor leaves out a last frame that is not full. */
+function framesLost({ audio }: Model): number {
+  const [first] = audio?.framing ?? [];
+  if (!audio || first?.kind !== "conv") return 0;
+  return (first.kernel - first.stride) / audio.sampleRate;
 }
 
 export function comparisons(): Comparison[] {

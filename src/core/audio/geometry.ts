@@ -11,6 +11,8 @@ export interface AudioGeometry {
   readonly sampleRate: number;
   /** Features per frame: mel bins, or 1 for raw samples. */
   readonly bins: number;
+  /** The processor hands out a mask of the frames, 8 bytes each, that stays alive with them. */
+  readonly masked?: true;
   /** Samples to frames. */
   readonly framing: readonly Step[];
   /** Frames to encoder positions. */
@@ -126,6 +128,7 @@ function stride(steps: readonly Step[]): number {
   for (const step of steps) {
     if (step.kind === "conv") by *= step.stride;
     if (step.kind === "floor" || step.kind === "ceil") by *= step.by;
+    if (step.kind === "blocks") by *= stride(step.steps);
   }
   return by;
 }

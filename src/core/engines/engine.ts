@@ -103,6 +103,8 @@ export interface Engine {
   readonly name: string;
   /** One sentence: whose rules these are. */
   readonly summary: string;
+  /** Why it cannot run this model, as the end of a sentence; undefined where it can. */
+  readonly refuses?: (model: Model) => string | undefined;
   readonly phases: (model: Model) => readonly Phase[];
   plan(model: Model, setup: Setup): readonly LinePlan[];
   /** What a server would log and how many requests it holds; only engines that serve have it. */

@@ -30,6 +30,7 @@ const read = reader(() => ({
   attention_bias: or(flag(), false),
   tie_word_embeddings: or(flag(), true),
   head_dim: maybe(dimension()),
+  pad_head_dim_to_multiple_of: maybe(dimension()),
   partial_rotary_factor: or(decimal(), 0.9),
 }));
 const readRope = reader(() => ({ partial_rotary_factor: maybe(decimal()) }));
@@ -116,6 +117,7 @@ export const moonshine: Family = {
     const kvHeads = config.encoder_num_key_value_heads ?? heads;
     evenHeads(heads, kvHeads, "encoder_num_attention_heads", "encoder_num_key_value_heads");
     const headDim = config.head_dim ?? Math.floor(width / heads);
+    const pad = config.pad_head_dim_to_multiple_of;
     const sizes: MoonshineSizes = {
       classes: "Moonshine",
       width,
@@ -124,6 +126,7 @@ export const moonshine: Family = {
       kvHeads,
       headDim,
       bias: config.attention_bias,
+      ...(pad !== undefined && { paddedDim: Math.ceil(headDim / pad) * pad }),
     };
     const turned = rotated(raw, context, headDim, config.partial_rotary_factor);
     const table = () => rotary("rotary_emb", "MoonshineRotaryEmbedding", 2 * Math.ceil(turned / 2));
@@ -146,6 +149,7 @@ export const moonshine: Family = {
           side: "encoder",
           width,
           rotary: turned,
+          held: 0,
           entry: {
             kind: "conv-front-end",
             bins: 1,

@@ -144,7 +144,7 @@ function imageEmbedding(vision: ReturnType<typeof readVision>, width: number): M
     [
       siglipVision({
         name: "img_processor",
-        classes: "Phi4MultimodalVision",
+        classes: "Phi4Multimodal",
         component: "vision_encoder",
         width: own,
         layers: vision.num_hidden_layers,
@@ -154,6 +154,7 @@ function imageEmbedding(vision: ReturnType<typeof readVision>, width: number): M
         imageSize: vision.image_size,
         channels: vision.num_channels,
         withHead: true,
+        anySize: true,
       }),
       linear("img_projection_up", own, width, { component: "vision_projector" }),
       linear("img_projection_down", width, width, { component: "vision_projector" }),

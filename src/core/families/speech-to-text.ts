@@ -116,6 +116,8 @@ export const speechToText: Family = {
           kind: "tower",
           side: "encoder",
           width,
+          // fairseq's sinusoids are looked up for every sequence.
+          held: 2,
           entry: {
             kind: "conv-front-end",
             bins,
@@ -162,6 +164,7 @@ export const speechToText: Family = {
       audio: {
         sampleRate: SAMPLE_RATE,
         bins,
+        masked: true,
         framing: [{ kind: "conv", kernel: FRAME, stride: HOP }],
         encoding: kernels.map((kernel) => ({
           kind: "conv",

@@ -116,6 +116,8 @@ export interface BertHabits {
   readonly component: Component;
   /** Component of the word table, where it is another. */
   readonly words?: Component;
+  /** Full name of the matrix that the word table shares, where that comes first (XLM-RoBERTa's head). */
+  readonly wordsTiedTo?: string | undefined;
   /** A matrix over the first token's state, for classification. */
   readonly pooled: boolean;
   /** Whether the position table comes after the norm (RoBERTa and its descendants) or before the type table. */
@@ -138,11 +140,15 @@ export function bertEncoder(sizes: BertSizes, habits: BertHabits): Module {
     persistent: habits.storedIndices,
   }));
   const table = embedding("position_embeddings", positions, width);
+  const { wordsTiedTo } = habits;
+  const own = embedding("word_embeddings", vocab, width, { component: words, divided: true });
   const embeddings = module(
     `${classes}Embeddings`,
     "embeddings",
     [
-      embedding("word_embeddings", vocab, width, { component: words, divided: true }),
+      wordsTiedTo === undefined
+        ? own
+        : { ...own, tensors: own.tensors.map((tensor) => ({ ...tensor, tiedTo: wordsTiedTo })) },
       habits.positionsLast ? undefined : table,
       embedding("token_type_embeddings", types, width),
       layerNorm("LayerNorm", width),

@@ -9,7 +9,7 @@ import { batchNorm, layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
 import { conformerLayer, convolutionModule, halfFeedForward, withPositions } from "./conformer.ts";
-import { depthwiseStriding, halvings, stridingSteps } from "./depthwise-striding.ts";
+import { depthwiseStriding, halvings, stridingEntry, stridingSteps } from "./depthwise-striding.ts";
 import { evenHeads } from "./whisper.ts";
 
 /** ParakeetEncoderConfig (transformers 5.18); a family that embeds it may have presets of its own. */
@@ -87,7 +87,21 @@ export function fastConformer(
       }),
       stack(upTo(config.num_hidden_layers), layer(config)),
     ],
-    { component, op: { kind: "tower", side: "encoder", width } },
+    {
+      component,
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        entry: stridingEntry({
+          channels: config.subsampling_conv_channels,
+          bins: config.num_mel_bins,
+          kernel: config.subsampling_conv_kernel_size,
+          factor,
+          stride,
+        }),
+      },
+    },
   );
 }
 
@@ -161,6 +175,7 @@ function layer(config: FastConformerConfig): Module {
 export const fastConformerGeometry = (config: FastConformerConfig): AudioGeometry => ({
   sampleRate: SAMPLE_RATE,
   bins: config.num_mel_bins,
+  masked: true,
   framing: [
     { kind: "floor", by: HOP },
     { kind: "scale", by: 1, plus: 1 },

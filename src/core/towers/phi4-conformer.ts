@@ -5,7 +5,7 @@ import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import { conformerLayer, halfFeedForward, withPositions } from "./conformer.ts";
-import { depthwiseStriding } from "./depthwise-striding.ts";
+import { depthwiseStriding, stridingEntry } from "./depthwise-striding.ts";
 
 export interface Phi4ConformerSizes {
   readonly bins: number;
@@ -60,7 +60,21 @@ export function phi4Conformer(name: string, sizes: Phi4ConformerSizes): Module {
       ]),
       stack(upTo(layers), layer(sizes)),
     ],
-    { component: "audio_encoder", op: { kind: "tower", side: "encoder", width } },
+    {
+      component: "audio_encoder",
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        entry: stridingEntry({
+          channels: sizes.stemChannels,
+          bins,
+          kernel: 3,
+          factor: timeReduction,
+          stride: 2,
+        }),
+      },
+    },
   );
 }
 

@@ -1,7 +1,7 @@
 import { attention } from "../layers/attention.ts";
-import { conv2d } from "../layers/conv.ts";
+import { conv } from "../layers/conv.ts";
 import { embedding } from "../layers/embedding.ts";
-import { feedForwardPair } from "../layers/feed-forward.ts";
+import { plainFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
@@ -14,81 +14,103 @@ const PROJECTIONS = [
   ["o", "out_proj"],
 ] as const;
 
-export interface SiglipVisionOptions {
-  readonly name: string;
-  /** Prefix of the class names: "Siglip", "Phi4MultimodalVision". */
-  readonly classes: string;
-  readonly component: Component;
+export interface VisionTransformerSizes {
   readonly width: number;
+  readonly inner: number;
   readonly layers: number;
   readonly heads: number;
-  readonly inner: number;
-  readonly patch: number;
+  readonly channels: number;
+  /** Side of the square image and of its patches, in pixels. */
   readonly imageSize: number;
-  readonly channels?: number;
-  /** The attention pooling at the end. */
-  readonly withHead?: boolean;
-  /** Whether the embeddings keep a table of position numbers, as SigLIP's own do. */
-  readonly withPositionIds?: boolean;
+  readonly patch: number;
+}
+
+interface SiglipOptions extends VisionTransformerSizes {
+  readonly name: string;
+  /** Prefix of the class names in the reference implementation. */
+  readonly classes?: string;
+  readonly component?: Component;
+  /** Attention pooling after the last layer, which most language models do without (`vision_use_head`). */
+  readonly withHead: boolean;
+  /** Where images keep their own size, positions are looked up anew for each (NaViT) and no numbers are kept. */
+  readonly anySize?: boolean;
 }
 
 /**
- * SigLIP's image encoder (Zhai et al. 2023): patches, learned positions, pre-norm layers with full attention, and on
- * request the pooling of all positions into one by a learned query. Source: transformers 5.18, `models/siglip`.
+ * SigLIP's image encoder (Zhai et al. 2023): non-overlapping patches, a learned table of positions, pre-norm layers with
+ * full attention. Images all have one size, so it keeps its position numbers as a buffer.
+ * Source: transformers 5.18, `models/siglip/modeling_siglip.py`.
  */
-export function siglipVision(options: SiglipVisionOptions): Module {
-  const { classes, width, layers, heads, inner, patch, imageSize, channels = 3 } = options;
-  const positions = Math.floor(imageSize / patch) ** 2;
-  const mlp = () =>
-    module(`${classes}MLP`, "mlp", feedForwardPair(width, inner), {
-      op: { kind: "feed-forward", width, inner, gated: false },
-    });
-  const layer = module(
-    `${classes}EncoderLayer`,
-    "layers",
-    [
-      layerNorm("layer_norm1", width),
-      attention(`${classes}Attention`, "self_attn", {
-        width,
-        heads,
-        names: PROJECTIONS,
-        span: { kind: "full" },
-        scores: "fp32-softmax",
-        cached: false,
-      }),
-      layerNorm("layer_norm2", width),
-      mlp(),
-    ],
-    { op: { kind: "layer", width, blocks: [{ run: "self_attn" }, { run: "mlp" }] } },
-  );
+export function siglipVision(options: SiglipOptions): Module {
+  const { name, classes = "Siglip", component = "vision_encoder", withHead } = options;
+  const { width, inner, heads, layers, channels, imageSize, patch } = options;
+  const positions = patches(imageSize, patch);
   return module(
-    `${classes}Model`,
-    options.name,
+    `${classes}VisionModel`,
+    name,
     [
       module(
-        `${classes}Embeddings`,
+        `${classes}VisionEmbeddings`,
         "embeddings",
         [
-          conv2d("patch_embedding", channels, width, patch),
+          conv("patch_embedding", channels, width, [patch, patch]),
           embedding("position_embedding", positions, width),
         ],
-        options.withPositionIds
-          ? {
+        options.anySize
+          ? {}
+          : {
               buffers: [
                 { name: "position_ids", shape: [1, positions], dtype: "int64", persistent: false },
               ],
-            }
-          : {},
+            },
       ),
-      module(`${classes}Encoder`, "encoder", [stack(upTo(layers), layer)]),
+      module(`${classes}Encoder`, "encoder", [
+        stack(upTo(layers), visionLayer(classes, { width, inner, heads })),
+      ]),
       layerNorm("post_layernorm", width),
-      options.withHead ? pooling(classes, width, mlp()) : undefined,
+      withHead ? poolingHead(classes, width, inner) : undefined,
     ],
-    { component: options.component, op: { kind: "tower", side: "encoder", width } },
+    { component },
   );
 }
 
-function pooling(classes: string, width: number, mlp: Module): Module {
+/** How many patches an image of `side` × `side` pixels has. */
+export const patches = (side: number, patch: number): number => Math.floor(side / patch) ** 2;
+
+/**
+ * A layer of SigLIP or CLIP: norm, attention, norm, feed-forward; all with biases.
+ * @param normsLast CLIP registers each norm after the block that it stands before.
+ */
+export function visionLayer(
+  classes: string,
+  { width, inner, heads }: Pick<VisionTransformerSizes, "width" | "inner" | "heads">,
+  normsLast = false,
+): Module {
+  const norm = (name: string, block: Module) =>
+    normsLast ? [block, layerNorm(name, width)] : [layerNorm(name, width), block];
+  return module(
+    `${classes}EncoderLayer`,
+    "layers",
+    [
+      ...norm(
+        "layer_norm1",
+        attention(`${classes}Attention`, "self_attn", {
+          width,
+          heads,
+          names: PROJECTIONS,
+          span: { kind: "full" },
+          scores: "fp32-softmax",
+          cached: false,
+        }),
+      ),
+      ...norm("layer_norm2", plainFeedForward(`${classes}MLP`, "mlp", width, inner)),
+    ],
+    { op: { kind: "layer", width, blocks: [{ run: "self_attn" }, { run: "mlp" }] } },
+  );
+}
+
+/** One learned query that attends to all patches. */
+function poolingHead(classes: string, width: number, inner: number): Module {
   return module(
     `${classes}MultiheadAttentionPoolingHead`,
     "head",
@@ -100,7 +122,7 @@ function pooling(classes: string, width: number, mlp: Module): Module {
         ],
       }),
       layerNorm("layernorm", width),
-      mlp,
+      plainFeedForward(`${classes}MLP`, "mlp", width, inner),
     ],
     { tensors: [{ name: "probe", shape: [1, 1, width] }] },
   );

@@ -2,8 +2,10 @@ import { attention } from "../layers/attention.ts";
 import { conv2d } from "../layers/conv.ts";
 import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
+import type { Step } from "../step.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
+import type { FeatureMap } from "../tree/op.ts";
 import type { DeviceBuffer } from "../tree/tensor.ts";
 import { conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
 
@@ -58,8 +60,42 @@ export function gemma3nAudio(name: string, sizes: UsmSizes): Module {
       ]),
       stack(upTo(sizes.layers), layer(sizes)),
     ],
-    { component: "audio_encoder", op: { kind: "tower", side: "encoder", width } },
+    {
+      component: "audio_encoder",
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        entry: {
+          kind: "conv-front-end",
+          bins: sizes.bins,
+          width: channels[0],
+          strides: sizes.strides.map(([time]) => time),
+          moments: [cumulativeNorm(sizes)],
+        },
+      },
+    },
   );
+}
+
+/** The first convolution and its cumulative group norm, which is computed in fp32 and step by step. */
+function cumulativeNorm({ bins, channels, kernels, strides }: UsmSizes): FeatureMap[] {
+  const steps: readonly Step[] = [
+    // Causal: padded at the end by what the kernel is longer than the stride, and cut at its own length.
+    {
+      kind: "conv",
+      kernel: kernels[0][0],
+      stride: strides[0][0],
+      padding: (kernels[0][0] - 1) / 2,
+    },
+  ];
+  const width = channels[0] * (Math.floor((bins + 2 - kernels[0][1]) / strides[0][1]) + 1);
+  const fp32 = (label: string): FeatureMap => ({ label, steps, width, bytes: 4 });
+  return [
+    { label: "convolution", steps, width },
+    { ...fp32("fp32 copy"), only: "half" },
+    ...["input, channels last", "ones", "squares", "difference", "product"].map(fp32),
+  ];
 }
 
 /** One mel bin of padding on either side, then the stride, twice. */

@@ -136,7 +136,10 @@ interface LayerSizes {
   readonly inner: number;
   readonly span: Span;
   readonly cross?: boolean;
+  /** Whisper's keys have none. */
   readonly keyBias?: boolean;
+  /** Norms come before each block unless they come after it (BART). */
+  readonly norms?: "before" | "after";
   readonly scores?: ScoreStyle;
   /** Whether its own keys and values are kept; those that attend to an encoder do. */
   readonly cached?: boolean;
@@ -180,6 +183,7 @@ export function whisperLayer(className: string, attentionClass: string, sizes: L
           ...(cross ? [{ run: "encoder_attn" }] : []),
           { run: feedForward },
         ],
+        ...(sizes.norms && { norms: sizes.norms }),
       },
     },
   );

@@ -20,6 +20,19 @@ export function those(n: number, keep: (index: number) => boolean): Indices {
   return ranges(Array.from({ length: n }, (_, i) => i).filter(keep));
 }
 
+/** The positions that are in both. */
+export function inBoth(one: Indices, other: Indices): Indices {
+  const out: [number, number][] = [];
+  for (let i = 0, j = 0; i < one.length && j < other.length; ) {
+    const [a, b] = one[i] ?? [0, -1];
+    const [c, d] = other[j] ?? [0, -1];
+    if (Math.max(a, c) <= Math.min(b, d)) out.push([Math.max(a, c), Math.min(b, d)]);
+    if (b < d) i += 1;
+    else j += 1;
+  }
+  return out;
+}
+
 export function countOf(indices: Indices): number {
   let count = 0;
   for (const [first, last] of indices) count += last - first + 1;

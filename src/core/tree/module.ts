@@ -73,3 +73,17 @@ export function module(
 export function stack(indices: Indices, layer: Module): Module | undefined {
   return indices.length === 0 ? undefined : { ...layer, indices };
 }
+
+/**
+ * The whole subtree as one part of a bigger model: counted under `component` whatever its modules say, and no tower of
+ * its own (a talker's layers run after the language model's, in a pass that the engines do not walk).
+ */
+export function part(component: Component, whole: Module): Module {
+  const { component: _, op, ...rest } = whole;
+  return {
+    ...rest,
+    component,
+    ...(op && op.kind !== "tower" && op.kind !== "head" && { op }),
+    children: whole.children.map((child) => part(component, child)),
+  };
+}

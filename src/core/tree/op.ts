@@ -61,6 +61,10 @@ export type Op =
       readonly rotary?: number;
       /** vLLM runs the reference's own module for it: whole on every tensor-parallel rank, nothing fused. */
       readonly servedWhole?: boolean;
+      /** From frames to the positions that it runs over, where they are not those that it hands on. */
+      readonly runsOver?: readonly Step[];
+      /** It reads text, and does not run when audio comes in. */
+      readonly reads?: "text";
       /** What turns features into the first hidden state. */
       readonly entry?: ConvFrontEnd;
     };
@@ -77,8 +81,10 @@ export interface AttentionOp {
   readonly scores: ScoreStyle;
   /** How relative positions enter the scores, where they do: heads × queries × keys then exist under any kernel. */
   readonly relative?: RelativePositions;
-  /** The reference computes it in plain steps whatever is asked for. */
-  readonly always?: "eager";
+  /** The reference computes it in plain steps, or by SDPA's plain fp32 kernel, whatever is asked for. */
+  readonly always?: "eager" | "math";
+  /** Queries, keys and values are padded to this head width before they meet. */
+  readonly paddedDim?: number;
   /** It returns no attention weights, so that its layer keeps none. */
   readonly returns?: "nothing";
 }
@@ -87,12 +93,12 @@ export interface AttentionOp {
  * - "bias": a number for every head, query and key, looked up once and kept for all layers (T5);
  * - "gated-bias": the same, repeated for every sequence and multiplied by gates of each layer's queries (WavLM);
  * - "keys": a vector for every query and key, by which the queries are multiplied (Shaw): looked up once for all layers
- *   (`shared`) or in every layer;
+ *   (`shared`) or in every layer; `masked`: in the attention's own frame, which adds a mask of chunks to them;
  * - "sines": Transformer-XL's, whose scores over 2n − 1 distances are shifted into place (twice their size for a moment).
  */
 export type RelativePositions =
   | { readonly kind: "bias" | "gated-bias" }
-  | { readonly kind: "keys"; readonly shared: boolean }
+  | { readonly kind: "keys"; readonly shared: boolean; readonly masked?: true }
   | { readonly kind: "sines" };
 
 export interface FeedForwardOp {
@@ -139,6 +145,8 @@ export interface FeatureMap {
   readonly label: string;
   readonly steps: readonly Step[];
   readonly width: number;
+  /** It only exists in half precision, as a copy. */
+  readonly only?: "half";
   /** Bytes of an element, where they are not those of the model's dtype. */
   readonly bytes?: number;
 }

@@ -13,7 +13,7 @@ export function attentionMoments(op: AttentionOp, cached: boolean, flow: Flow): 
 }
 
 /** Blocks that are folded into the batch: each is a sequence of its own, the last one padded. */
-function folded({ span }: AttentionOp, flow: Flow): Flow {
+export function folded({ span }: AttentionOp, flow: Flow): Flow {
   if (span.kind !== "chunk" || !span.folded) return flow;
   const block = times(span.size, "positions in a block");
   return {
@@ -69,9 +69,12 @@ function appending(op: AttentionOp, flow: Flow): Moment[] {
 }
 
 function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
-  const queries = hidden(flow, headsHere(flow, op.heads) * op.headDim);
-  const keys = hidden(flow, headsHere(flow, op.kvHeads) * op.headDim);
-  const own: HeldBuffer[] = cached ? [] : [held("keys", keys), held("values", keys)];
+  const wide = op.paddedDim ?? op.headDim;
+  const queries = hidden(flow, headsHere(flow, op.heads) * wide);
+  const keys = hidden(flow, headsHere(flow, op.kvHeads) * wide);
+  const own: HeldBuffer[] = cached
+    ? paddedCache(op, flow)
+    : [held("keys", keys), held("values", keys)];
   const grouped = op.kvHeads < op.heads;
   const repeated: HeldBuffer[] = grouped
     ? [held("repeated keys", repeat(op, flow)), held("repeated values", repeat(op, flow))]
@@ -133,6 +136,18 @@ const repeat = (op: AttentionOp, flow: Flow): Product => [
   element(flow),
 ];
 
+/** Copies of cached keys and values whose heads are padded to another width. */
+function paddedCache(op: AttentionOp, flow: Flow): HeldBuffer[] {
+  if (op.paddedDim === undefined || op.paddedDim === op.headDim) return [];
+  const size: Product = [
+    ...flow.sequences,
+    keysOf(op, flow),
+    times(headsHere(flow, op.kvHeads) * op.paddedDim, "wide"),
+    element(flow),
+  ];
+  return [held("padded keys", size), held("padded values", size)];
+}
+
 /** A boolean mask and the additive one that the kernel makes of it for every sequence. */
 const masks = (flow: Flow): Product => [
   ...flow.sequences,
@@ -171,7 +186,8 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
     : [];
   const one: Product = [...flow.sequences, seen.keys, perHead(op, op.kvHeads, flow), element(flow)];
   const queries = held("queries", hidden(flow, headsHere(flow, op.heads) * op.headDim));
-  const moments: Moment[] = [];
+  const padded = paddedCache(op, flow);
+  const moments: Moment[] = padded.length > 0 ? [{ at: "", buffers: [queries, ...padded] }] : [];
   if (op.over === "self") {
     moments.push({
       at: "",
@@ -187,7 +203,7 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
     const bytes = op.scores === "scaled-copy" ? 2 * (half(flow) ? 2 : 4) : softmaxBytes(flow);
     moments.push({
       at: "",
-      buffers: [queries, ...repeated, held("scores", scores(op, seen, bytes))],
+      buffers: [queries, ...repeated, ...padded, held("scores", scores(op, seen, bytes))],
     });
     return moments;
   }

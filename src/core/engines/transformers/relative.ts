@@ -66,6 +66,12 @@ export function relativeMoments(
       if (op.relative.shared) return [at("", ...sums, scores("softmax"))];
       const distances = held("distances", [flow.queries, flow.keys, times(8, "B int64")]);
       const looked = at("positions", vectors(op, flow), distances, ...sums);
+      if (op.relative.masked) {
+        const inside = [vectors(op, flow), distances, scores("scaled scores of positions")];
+        const masked = [...inside, scores("scores of positions"), scores("with their mask")];
+        if (isEager(op, flow)) return [at("", ...inside, ...sums, scores("scaled scores"))];
+        return [at("", ...masked, scores("aligned copy of the mask"), output)];
+      }
       if (isEager(op, flow)) return [looked, at("", ...sums, scores("scores with their bias"))];
       return [looked, at("", scores("scores of positions"), output)];
     }

@@ -1,11 +1,12 @@
-import { type Product, times } from "../../quantity/product.ts";
+import { type Factor, type Product, times } from "../../quantity/product.ts";
+import type { Step } from "../../step.ts";
 import type { Component, Module } from "../../tree/module.ts";
 import type { AttentionOp, ConvFrontEnd, FeatureMap, Op } from "../../tree/op.ts";
 import { walk } from "../../tree/walk.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
-import { attentionMoments, keptScores } from "./attention.ts";
+import { attentionMoments, folded, keptScores } from "./attention.ts";
 import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
-import { element, type Flow, held, hidden, meanwhile } from "./flow.ts";
+import { element, type Flow, half, held, hidden, meanwhile } from "./flow.ts";
 import { sharedPositions } from "./relative.ts";
 
 type OpOf<Kind extends Op["kind"]> = Extract<Op, { kind: Kind }>;
@@ -34,7 +35,8 @@ export function findOp<Kind extends Op["kind"]>(root: Module, kind: Kind): OpOf<
 }
 
 /** The moments of a tower: its front end, then one layer of each kind (layers reuse each other's memory). */
-export function towerMoments({ module, op }: Tower, flow: Flow): Moment[] {
+export function towerMoments({ module, op }: Tower, pass: Flow): Moment[] {
+  const flow = op.runsOver && pass.phase === "encode" ? over(op.runsOver, pass) : pass;
   const layers = module.children.filter((child) => child.op?.kind === "layer");
   const entry = held("embedded input", hidden(flow, op.width));
   const frame = [
@@ -58,12 +60,18 @@ export function towerMoments({ module, op }: Tower, flow: Flow): Moment[] {
   ];
 }
 
+/** A pass over the positions that `steps` leave of the frames. */
+function over(steps: readonly Step[], flow: Flow): Flow {
+  const positions: Factor = { of: "frames", label: "positions", through: steps };
+  return { ...flow, queries: positions, keys: positions };
+}
+
 /** Tables of relative positions that the first layer makes for all of them. */
 function sharedOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
   for (const { children } of layers) {
     for (const { op } of children) {
       if (op?.kind !== "attention" || op.over === "cross") continue;
-      const tables = sharedPositions(op, flow);
+      const tables = sharedPositions(op, folded(op, flow));
       if (tables.length > 0) return tables;
     }
   }
@@ -110,7 +118,9 @@ function frontEnd(op: ConvFrontEnd, flow: Flow): Moment[] {
   if (op.moments) {
     return op.moments.map((maps) => ({
       at: maps.at(-1)?.label ?? "",
-      buffers: maps.map((map) => held(map.label, mapSize(map, flow))),
+      buffers: maps
+        .filter((map) => map.only === undefined || half(flow))
+        .map((map) => held(map.label, mapSize(map, flow))),
     }));
   }
   const total = op.strides.reduce((product, stride) => product * stride, 1);

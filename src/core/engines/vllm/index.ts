@@ -5,6 +5,7 @@ import { type Product, times } from "../../quantity/product.ts";
 import type { Component } from "../../tree/module.ts";
 import { bytes } from "../../units.ts";
 import type { Amount, Basis, Engine, LinePlan, Phase, Serving, Setup } from "../engine.ts";
+import { towersOf } from "../transformers/tower.ts";
 import { blocksPerRequest, worstCase } from "./kv-cache.ts";
 import { loadedBytes, type StartUp, startUp } from "./start-up.ts";
 
@@ -18,6 +19,10 @@ const SPEC = "docs/engines.md, vLLM";
 export const vllm: Engine = {
   name: "vllm",
   summary: "what vLLM reserves at start-up and what requests take of it",
+  refuses: ({ root }) =>
+    towersOf(root).some(({ op }) => op.side === "decoder")
+      ? undefined
+      : "it serves models that generate, and this one has no decoder",
   phases: () => PHASES,
   plan(model, setup) {
     const start = startUp(model, setup);
