@@ -35,6 +35,9 @@ export type Op =
   | AttentionOp
   | FeedForwardOp
   | ExpertsOp
+  | ScanOp
+  | StateSpaceDualOp
+  | DeltaRuleOp
   /** Residual blocks, in the order in which they run; each block's norm comes before it unless `norms` says after. */
   | {
       readonly kind: "layer";
@@ -85,6 +88,10 @@ export interface AttentionOp {
   readonly always?: "eager" | "math";
   /** Queries, keys and values are padded to this head width before they meet. */
   readonly paddedDim?: number;
+  /** Keys and values come out of one compressed vector, which is what is kept: values of a key that are not rotated. */
+  readonly latent?: { readonly unrotated: number };
+  /** A learned score beside those of the keys, for every head: attention to nothing. */
+  readonly sinks?: true;
   /** It returns no attention weights, so that its layer keeps none. */
   readonly returns?: "nothing";
 }
@@ -106,6 +113,8 @@ export interface FeedForwardOp {
   readonly width: number;
   readonly inner: number;
   readonly gated: boolean;
+  /** One matrix makes gate and value, which stays whole while both are used. */
+  readonly fused?: true;
 }
 
 /** A routed mixture of gated feed-forwards: each token goes through `perToken` of `experts`. */
@@ -115,6 +124,44 @@ export interface ExpertsOp {
   readonly inner: number;
   readonly experts: number;
   readonly perToken: number;
+  /** Each matrix has a bias, and gate and value are cut off at a limit: more copies of what is inside (gpt-oss). */
+  readonly clamped?: true;
+  /** The weights of a token's experts stay in fp32, and so does what is multiplied by them. */
+  readonly weights?: "fp32";
+}
+
+/** Mamba's selective scan: every channel keeps a state of `state` numbers. */
+export interface ScanOp {
+  readonly kind: "scan";
+  readonly width: number;
+  readonly inner: number;
+  readonly state: number;
+}
+
+/** Mamba 2's scan in chunks: one decay a head. */
+export interface StateSpaceDualOp {
+  readonly kind: "state-space-dual";
+  readonly width: number;
+  readonly heads: number;
+  readonly headDim: number;
+  readonly state: number;
+  /** Positions that are computed as one block. */
+  readonly chunk: number;
+  /** Widths of the projection in and of what is convolved. */
+  readonly projected: number;
+  readonly convolved: number;
+}
+
+/** The gated delta rule in chunks: a matrix of keys × values for every head. */
+export interface DeltaRuleOp {
+  readonly kind: "delta-rule";
+  readonly width: number;
+  readonly heads: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
+  readonly chunk: number;
+  readonly projected: number;
+  readonly convolved: number;
 }
 
 /** How a composite model's forward puts encoded features among the token embeddings. */

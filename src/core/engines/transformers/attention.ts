@@ -2,12 +2,16 @@ import { type Factor, type Product, times } from "../../quantity/product.ts";
 import type { AttentionOp } from "../../tree/op.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
 import { element, type Flow, half, headsHere, held, hidden, isEager } from "./flow.ts";
+import { latentMoments } from "./latent.ts";
 import { relativeMoments } from "./relative.ts";
+import { sinkMoments, sinkScores } from "./sinks.ts";
 
 /**
  * What attention holds besides its caller's tensors. `cached`: keys and values are the cache's and counted there.
  */
 export function attentionMoments(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
+  if (op.latent) return latentMoments(op, op.latent.unrotated, flow);
+  if (op.sinks && flow.phase !== "decode") return sinkMoments(op, flow);
   if (cached && flow.phase === "decode") return decoding(op, flow);
   return [...(cached ? appending(op, flow) : []), ...scoring(op, cached, folded(op, flow))];
 }
@@ -24,14 +28,14 @@ export function folded({ span }: AttentionOp, flow: Flow): Flow {
   };
 }
 
-const keysOf = (op: AttentionOp, flow: Flow): Factor =>
+export const keysOf = (op: AttentionOp, flow: Flow): Factor =>
   op.over === "cross" ? flow.memory : flow.keys;
 
 const perHead = (op: AttentionOp, heads: number, flow: Flow): Factor =>
   times(headsHere(flow, heads) * op.headDim, "wide");
 
 /** Scores of every head: queries × keys, `bytes` each. */
-function scores(op: AttentionOp, flow: Flow, bytes: number): Product {
+export function scores(op: AttentionOp, flow: Flow, bytes: number): Product {
   return [
     ...flow.sequences,
     times(headsHere(flow, op.heads), "heads"),
@@ -45,7 +49,7 @@ function scores(op: AttentionOp, flow: Flow, bytes: number): Product {
  * Bytes that one score takes in eager attention with an fp32 softmax: the masked scores, an fp32 copy (bf16 only: CUDA
  * fuses half → float for fp16), the fp32 softmax, and for fp16 the result beside it.
  */
-const softmaxBytes = ({ setup }: Flow): number => (setup.compute === "bf16" ? 10 : 8);
+export const softmaxBytes = ({ setup }: Flow): number => (setup.compute === "bf16" ? 10 : 8);
 
 /** The first append concatenates with an empty tensor: projections and copies of keys and values live together. */
 function appending(op: AttentionOp, flow: Flow): Moment[] {
@@ -129,7 +133,7 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
 }
 
 /** Keys or values repeated for every query head, because the kernel with a mask takes no groups. */
-const repeat = (op: AttentionOp, flow: Flow): Product => [
+export const repeat = (op: AttentionOp, flow: Flow): Product => [
   ...flow.sequences,
   keysOf(op, flow),
   perHead(op, op.heads, flow),
@@ -233,5 +237,6 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
 /** The softmax of a layer, which eager attention returns and the layer's frame keeps while its feed-forward runs. */
 export function keptScores(op: AttentionOp, flow: Flow): HeldBuffer[] {
   if (!isEager(op, flow) || op.returns === "nothing") return [];
+  if (op.sinks) return [held("attention weights, still referenced", sinkScores(op, flow))];
   return [held("attention weights, still referenced", scores(op, flow, half(flow) ? 2 : 4))];
 }

@@ -6,7 +6,8 @@ import { walk } from "../../tree/walk.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
 import { attentionMoments, folded, keptScores } from "./attention.ts";
 import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
-import { element, type Flow, half, held, hidden, meanwhile } from "./flow.ts";
+import { element, type Flow, half, held, hidden, isEager, meanwhile } from "./flow.ts";
+import { mixerMoments } from "./mixer.ts";
 import { sharedPositions } from "./relative.ts";
 
 type OpOf<Kind extends Op["kind"]> = Extract<Op, { kind: Kind }>;
@@ -37,7 +38,7 @@ export function findOp<Kind extends Op["kind"]>(root: Module, kind: Kind): OpOf<
 /** The moments of a tower: its front end, then one layer of each kind (layers reuse each other's memory). */
 export function towerMoments({ module, op }: Tower, pass: Flow): Moment[] {
   const flow = op.runsOver && pass.phase === "encode" ? over(op.runsOver, pass) : pass;
-  const layers = module.children.filter((child) => child.op?.kind === "layer");
+  const layers = layersOf(module);
   const entry = held("embedded input", hidden(flow, op.width));
   const frame = [
     ...Array.from({ length: op.held ?? 1 }, () => entry),
@@ -59,6 +60,13 @@ export function towerMoments({ module, op }: Tower, pass: Flow): Moment[] {
     ...windowMasked(running, layers, flow),
   ];
 }
+
+/** The layers of a tower, also those that lie in modules around them; not those of towers inside. */
+const layersOf = ({ children }: Module): Module[] =>
+  children.flatMap((child) => {
+    if (child.op?.kind === "layer") return [child];
+    return child.op?.kind === "tower" ? [] : layersOf(child);
+  });
 
 /** A pass over the positions that `steps` leave of the frames. */
 function over(steps: readonly Step[], flow: Flow): Flow {
@@ -84,7 +92,7 @@ function windowMasked(running: readonly Moment[], layers: readonly Module[], flo
   const window = Math.min(
     ...layers.flatMap(({ children }) =>
       children.map(({ op, state }) =>
-        op?.kind === "attention" && state && op.span.kind === "window"
+        op?.kind === "attention" && state && op.span.kind === "window" && !isEager(op, flow)
           ? op.span.size
           : Number.POSITIVE_INFINITY,
       ),
@@ -101,11 +109,12 @@ function windowMasked(running: readonly Moment[], layers: readonly Module[], flo
 
 /** Eager decoders add a mask of queries × keys in the model's dtype, one for each kind of layer. */
 function maskOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
-  if (flow.setup.attention !== "eager" || flow.phase === "encode") return [];
+  if (flow.phase === "encode") return [];
   const spans = new Set<string>();
   for (const layer of layers) {
     for (const { op } of layer.children) {
-      if (op?.kind === "attention" && op.over === "self") spans.add(op.span.kind);
+      if (op?.kind === "attention" && op.over === "self" && isEager(op, flow))
+        spans.add(op.span.kind);
     }
   }
   return [...spans].map((span) =>
@@ -175,6 +184,10 @@ function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
         return meanwhile(frame, feedForwardMoments(child.op, flow), child.name);
       case "experts":
         return meanwhile(frame, expertsMoments(child.op, flow), child.name);
+      case "scan":
+      case "state-space-dual":
+      case "delta-rule":
+        return meanwhile(frame, mixerMoments(child.op, flow), child.name);
       default:
         return [];
     }
