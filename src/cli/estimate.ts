@@ -4,7 +4,7 @@ import { estimateCheckpoint } from "../core/estimate-checkpoint.ts";
 import { renderExplained, renderReport } from "../core/render/text.ts";
 import type { MemoryReport } from "../core/report/memory-report.ts";
 import { parseSize } from "../core/units.ts";
-import { MAX_TOKENS, whole } from "../core/workload.ts";
+import { MAX_TOKENS, whole } from "../core/whole.ts";
 import type { Opened } from "../hub/open.ts";
 import { load, type SourceFlags } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";

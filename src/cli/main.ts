@@ -41,7 +41,12 @@ function program(): Command {
     )
     .addOption(number("--batch-size <n>", "sequences that run together (default: 1)"))
     .addOption(number("--audio-seconds <s>", "seconds of audio in each sequence (default: 30)"))
-    .addOption(number("--encoder-seq-length <n>", "encoder positions, instead of seconds"))
+    .addOption(
+      number(
+        "--encoder-seq-length <n>",
+        "encoder positions, instead of seconds; tokens of a text encoder",
+      ),
+    )
     .addOption(
       number("--max-model-len <n>", "the decoder's whole context in tokens, audio tokens included"),
     )

@@ -28,11 +28,18 @@ export interface Model {
   /** The dtype that the config states for the checkpoint, if it does. */
   readonly dtype: Dtype | undefined;
   readonly audio: AudioGeometry | undefined;
+  /** What an encoder reads where it reads text: tokens of its own, besides the decoder's prompt. */
+  readonly encoderText?: EncoderText;
   readonly context: ContextLimit;
   /** What had to be assumed because the config does not say it. */
   readonly assumptions: readonly string[];
   /** Fields that the config leaves out; the reference class's defaults were taken. */
   readonly defaulted: readonly string[];
+}
+
+export interface EncoderText {
+  /** The longest that is possible; undefined: any length. */
+  readonly max: number | undefined;
 }
 
 /** How far the decoder's context reaches. */

@@ -2,7 +2,7 @@ import { computeDtype, type Dtype, parsePrecision } from "./dtype.ts";
 import type { AttentionKernel, ServerSetup, Setup } from "./engines/engine.ts";
 import { InputError, shown } from "./errors.ts";
 import type { Model } from "./model.ts";
-import { whole } from "./workload.ts";
+import { whole } from "./whole.ts";
 
 /** How a model is held, in the user's words. */
 export interface SetupOptions {

@@ -9,6 +9,10 @@ interface Run {
   readonly prompt?: number;
   readonly new?: number;
   readonly sec?: number;
+  /** 1: `generate()` put the decoder's start token before the prompt. */
+  readonly start?: number;
+  /** Tokens that the encoder read. */
+  readonly enc?: number;
   readonly audio_tokens?: number;
   readonly cache?: "dynamic" | "static";
   readonly caches: Readonly<Record<string, number>>;
@@ -44,7 +48,7 @@ const PARTS = {
 const FOLDER = new URL("./transformers/", import.meta.url);
 
 /** Runs that the rules speak of: dynamic cache, no padding, the kernels that can be asked for. */
-const covered = (run: Run): boolean =>
+export const coveredRun = (run: Run): boolean =>
   run.cache !== "static" && run.attn !== "math" && !run.padded && !run.mask && !run.input_fp32;
 
 interface Covered {
@@ -63,7 +67,7 @@ function reports(): Covered[] {
       const config = catalogConfig(measured.model);
       if (config === undefined) return [];
       const model = describe(config, { resolve: catalogConfig });
-      return measured.runs.filter(covered).map((run) => ({
+      return measured.runs.filter(coveredRun).map((run) => ({
         file: name.replace(".json", ""),
         id: measured.model,
         run,
@@ -72,16 +76,24 @@ function reports(): Covered[] {
     });
 }
 
-function optionsOf(model: Model, run: Run): EstimateOptions {
+export function optionsOf(model: Model, run: Run): EstimateOptions {
   const generates = run.prompt !== undefined;
   return {
     batchSize: run.batch,
     precision: run.dtype,
     attnImplementation: run.attn === "eager" ? "eager" : "sdpa",
-    ...(generates && { promptTokens: Math.max(1, (run.prompt ?? 0) - (run.audio_tokens ?? 0)) }),
+    ...(generates && { promptTokens: Math.max(1, (run.prompt ?? 0) + (run.start ?? 0) - (run.audio_tokens ?? 0)) }),
     ...(generates && run.new !== undefined && { maxNewTokens: run.new }),
-    ...(model.audio && run.sec !== undefined && { audioSeconds: run.sec }),
+    ...(run.enc !== undefined && { encoderSeqLength: run.enc }),
+    ...(model.audio && run.sec !== undefined && { audioSeconds: run.sec + framesLost(model) }),
   };
+}
+
+/** The runs fed 100 frames a second, also to models whose feature extractor leaves out a last frame that is not full. */
+function framesLost({ audio }: Model): number {
+  const [first] = audio?.framing ?? [];
+  if (!audio || first?.kind !== "conv") return 0;
+  return (first.kernel - first.stride) / audio.sampleRate;
 }
 
 export function comparisons(): Comparison[] {

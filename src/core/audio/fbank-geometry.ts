@@ -13,6 +13,7 @@ export const stackedFbankGeometry = (
 ): AudioGeometry => ({
   sampleRate: SAMPLE_RATE,
   bins: Math.floor(features / 2),
+  masked: true,
   framing: [{ kind: "conv", kernel: 400, stride: HOP }],
   encoding: [{ kind: "ceil", by: 2 }, ...after],
 });

@@ -129,6 +129,7 @@ function habits(
         {},
         {
           feedForward: mixtureOfExperts(mixture, "mlp", {
+            habits: { weights: "fp32" },
             class: `${classes}Experts`,
             width,
             inner,

@@ -39,11 +39,15 @@ export const gptOss = llamaLike({
     return {
       classes: "GptOss",
       bias: { qkv: bias, o: bias },
-      attention: { tensors: [{ name: "sinks", shape: [heads], cut: { dim: 0, units: heads } }] },
+      attention: {
+        habits: { sinks: true, always: "eager" },
+        tensors: [{ name: "sinks", shape: [heads], cut: { dim: 0, units: heads } }],
+      },
       feedForward: mixtureOfExperts("GptOssMLP", "mlp", {
         class: "GptOssExperts",
         transposed: true,
         biased: true,
+        habits: { clamped: true },
         width,
         inner,
         experts,

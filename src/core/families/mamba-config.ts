@@ -10,6 +10,7 @@ export const bambaFields = () => ({
   mamba_d_head: or(orAuto(dimension()), "auto"),
   mamba_n_groups: or(dimension(), 1),
   mamba_d_state: or(dimension(), 256),
+  mamba_chunk_size: or(dimension(), 256),
   mamba_d_conv: or(dimension(), 4),
   mamba_expand: or(dimension(), 2),
   mamba_conv_bias: or(flag(), true),
@@ -22,6 +23,7 @@ interface BambaConfig {
   readonly mamba_n_groups: number;
   readonly mamba_d_state: number;
   readonly mamba_d_conv: number;
+  readonly mamba_chunk_size: number;
   readonly mamba_conv_bias: boolean;
   readonly mamba_proj_bias: boolean;
 }
@@ -42,6 +44,7 @@ export function bambaSizes(
     headDim: derivedHeadDim(config.mamba_d_head, inner, heads, fields, context),
     groups: config.mamba_n_groups,
     state: config.mamba_d_state,
+    chunk: config.mamba_chunk_size,
     kernel: config.mamba_d_conv,
     bias: config.mamba_proj_bias,
     convBias: config.mamba_conv_bias,

@@ -28,6 +28,7 @@ const readMamba = reader(() => ({
 
 /** Mamba2Config (transformers 5.18). */
 const readMamba2 = reader(() => ({
+  chunk_size: or(dimension(), 256),
   vocab_size: or(dimension(), 32768),
   hidden_size: or(dimension(), 4096),
   state_size: or(dimension(), 128),
@@ -141,6 +142,7 @@ export const mamba2 = decoderOnly({
     const inner = config.expand * config.hidden_size;
     headsFill(inner, config.num_heads, config.head_dim, ["num_heads", "head_dim"], context);
     const mixer = mamba2Mixer("Mamba2Mixer", "mixer", {
+      chunk: config.chunk_size,
       width: config.hidden_size,
       inner,
       heads: config.num_heads,

@@ -38,6 +38,7 @@ const habits = (
 ) => ({
   classes,
   feedForward: mixtureOfExperts(`${classes}SparseMoeBlock`, "mlp", {
+    habits: { weights: "fp32" },
     class: `${classes}Experts`,
     width,
     inner,

@@ -36,6 +36,8 @@ const MATRICES = ["up_proj", "down_proj"] as const;
 
 /** NemotronHConfig (transformers 5.18); the `mamba_…` names are older ones, which win. */
 const read = reader(() => ({
+  chunk_size: or(dimension(), 128),
+  mamba_chunk_size: maybe(dimension()),
   vocab_size: or(dimension(), 131072),
   hidden_size: or(dimension(), 4096),
   layers_block_type: maybe(list(text())),
@@ -144,6 +146,7 @@ export const nemotronH = decoderOnly({
     const kinds = kindsOf(config, context);
     const mixers: Readonly<Record<string, Module>> = {
       linear_attention: mamba2Mixer("NemotronHMamba2Mixer", "mixer", {
+        chunk: config.mamba_chunk_size ?? config.chunk_size,
         width,
         inner: config.mamba_num_heads * config.mamba_head_dim,
         heads: config.mamba_num_heads,

@@ -69,6 +69,7 @@ function thinker(raw: RawConfig, context: Context, path: string): Described {
           inner: audio.encoder_ffn_dim,
           positions: audio.max_source_positions,
           channels: audio.downsample_hidden_size,
+          chunk: block,
           block: blockPositions * Math.max(1, Math.floor(audio.n_window_infer / block)),
           outputs: audio.output_dim,
         },

@@ -74,7 +74,10 @@ export function seamlessText(
       stack(upTo(sizes.layers), layerOf(config, side, sizes)),
       layerNorm("layer_norm", width),
     ],
-    { component: `text_${side}`, op: { kind: "tower", side, width } },
+    {
+      component: `text_${side}`,
+      op: { kind: "tower", side, width, ...(side === "encoder" && { reads: "text" }) },
+    },
   );
 }
 

@@ -46,12 +46,22 @@ export function seamlessSpeechEncoder(config: SeamlessConfig): Module {
               positions: kind,
               left: config.left_max_position_embeddings,
               right: config.right_max_position_embeddings,
+              chunked: second,
               norm: second ? "layer" : "batch",
             }),
           ),
           layerNorm("layer_norm", width),
         ],
-        { op: { kind: "tower", side: "encoder", width } },
+        {
+          op: {
+            kind: "tower",
+            side: "encoder",
+            width,
+            beside: [config.feature_projection_input_dim],
+            // The adapter after it leaves fewer.
+            runsOver: [{ kind: "ceil", by: 2 }],
+          },
+        },
       ),
       intermediateFeedForward(classes, "intermediate_ffn", width, inner),
       config.add_adapter

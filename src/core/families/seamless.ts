@@ -47,6 +47,7 @@ export const seamless: Family = {
     return {
       type: "multimodal",
       root,
+      ...(text && !speech && { encoderText: { max: undefined } }),
       audio: speech ? geometry(config) : undefined,
       context: contextUpTo(config.max_position_embeddings),
     };

@@ -89,7 +89,15 @@ function body(raw: RawConfig, context: Context): SpeechBody {
         }),
       ),
     ],
-    { op: { kind: "tower", side: "encoder", width } },
+    {
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        beside: [config.feature_projection_input_dim],
+        ...(config.add_adapter && { runsOver: [{ kind: "ceil", by: 2 }] }),
+      },
+    },
   );
   return {
     children: [

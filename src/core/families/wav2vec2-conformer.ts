@@ -63,7 +63,15 @@ function body(raw: RawConfig, context: Context): SpeechBody {
         speechConformerLayer(CLASSES, { ...sizes, kernel, positions: relative, norm: "batch" }),
       ),
     ],
-    { op: { kind: "tower", side: "encoder", width, entry: convolutionEntry(convolutions) } },
+    {
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        beside: [convolutions.dims.at(-1) ?? 1],
+        entry: convolutionEntry(convolutions),
+      },
+    },
   );
   return {
     children: [

@@ -26,6 +26,7 @@ import { checkedKinds, derivedHeadDim, layerKinds } from "./mamba-config.ts";
 
 /** Zamba2Config (transformers 5.18). */
 const read = reader(() => ({
+  chunk_size: or(dimension(), 256),
   vocab_size: or(dimension(), 32000),
   max_position_embeddings: or(positions(), 4096),
   use_long_context: or(flag(), false),
@@ -81,42 +82,51 @@ function sharedBlock(config: Config, uses: readonly number[]): Module {
   const adapters = config.use_shared_attention_adapter
     ? ["q", "k", "v"].map((which) => forEachUse(`linear_${which}_adapter_list`, wide, wide))
     : [];
-  return module("Zamba2AttentionDecoderLayer", "shared_transformer", [
-    attention("Zamba2Attention", "self_attn", {
-      width: wide,
-      outputs: width,
-      heads,
-      kvHeads: config.num_key_value_heads ?? heads,
-      headDim: config.attention_head_dim ?? Math.floor((2 * width) / heads),
-      names: PROJECTIONS,
-      bias: false,
-      extra: adapters.filter((list) => list !== undefined),
-      span: { kind: "causal" },
-      scores: "fp32-softmax",
-      cached: true,
-    }),
-    module(
-      "Zamba2MLP",
-      "feed_forward",
-      [
-        linear("gate_up_proj", width, 2 * inner, {
-          bias: config.add_bias_linear,
-          divide: { by: "columns", units: inner },
-        }),
-        linear("down_proj", inner, width, { bias: config.add_bias_linear, divide: { by: "rows" } }),
-        forEachUse("gate_up_proj_adapter_list", width, 2 * inner),
-      ],
-      { op: { kind: "feed-forward", width, inner, gated: true } },
-    ),
-    norm("input_layernorm", wide),
-    norm("pre_ff_layernorm", width),
-  ]);
+  return module(
+    "Zamba2AttentionDecoderLayer",
+    "shared_transformer",
+    [
+      attention("Zamba2Attention", "self_attn", {
+        width: wide,
+        outputs: width,
+        heads,
+        kvHeads: config.num_key_value_heads ?? heads,
+        headDim: config.attention_head_dim ?? Math.floor((2 * width) / heads),
+        names: PROJECTIONS,
+        bias: false,
+        extra: adapters.filter((list) => list !== undefined),
+        span: { kind: "causal" },
+        scores: "fp32-softmax",
+        cached: true,
+      }),
+      module(
+        "Zamba2MLP",
+        "feed_forward",
+        [
+          linear("gate_up_proj", width, 2 * inner, {
+            bias: config.add_bias_linear,
+            divide: { by: "columns", units: inner },
+          }),
+          linear("down_proj", inner, width, {
+            bias: config.add_bias_linear,
+            divide: { by: "rows" },
+          }),
+          forEachUse("gate_up_proj_adapter_list", width, 2 * inner),
+        ],
+        { op: { kind: "feed-forward", width, inner, gated: true, fused: true } },
+      ),
+      norm("input_layernorm", wide),
+      norm("pre_ff_layernorm", width),
+    ],
+    { op: { kind: "layer", width: wide, blocks: [{ run: "self_attn" }, { run: "feed_forward" }] } },
+  );
 }
 
 function mambaLayer(config: Config, name: string, context: Context): Module {
   const width = config.hidden_size;
   const inner = config.mamba_expand * width;
   const mixer = mamba2Mixer("Zamba2MambaMixer", "mamba", {
+    chunk: config.chunk_size,
     width,
     inner,
     heads: config.n_mamba_heads,

@@ -1,5 +1,5 @@
 import { type Module, module } from "../tree/module.ts";
-import type { ScoreStyle, Span } from "../tree/op.ts";
+import type { AttentionOp, ScoreStyle, Span } from "../tree/op.ts";
 import type { State } from "../tree/state.ts";
 import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
 import { linear } from "./linear.ts";
@@ -31,6 +31,8 @@ export interface AttentionOptions {
   readonly over?: "self" | "cross";
   readonly span: Span;
   readonly scores: ScoreStyle;
+  /** What else the engines need to know of how it is computed. */
+  readonly habits?: Pick<AttentionOp, "always" | "returns" | "sinks" | "paddedDim">;
   /** Whether keys and values are kept between decoding steps; bidirectional encoders keep none. */
   readonly cached: boolean;
   /** Positions per token of the language model, for a causal encoder that keeps its own cache. */
@@ -99,6 +101,7 @@ export function attention(className: string, name: string, options: AttentionOpt
       over,
       span: options.span,
       scores: options.scores,
+      ...options.habits,
     },
     ...(state && { state }),
     ...(options.tensors && { tensors: options.tensors }),

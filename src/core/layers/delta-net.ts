@@ -16,6 +16,9 @@ export interface DeltaNetOptions {
   readonly fused: boolean;
 }
 
+/** `chunk_size` of `torch_chunk_gated_delta_rule`. */
+const CHUNK = 64;
+
 /**
  * Gated delta net (Yang et al. 2024): linear attention that keeps one matrix per value head, in fp32, and the last inputs of
  * its convolution, whatever the length.
@@ -52,6 +55,16 @@ export function gatedDeltaNet(className: string, name: string, options: DeltaNet
       }),
     ],
     {
+      op: {
+        kind: "delta-rule",
+        width,
+        heads: valueHeads,
+        keyDim: options.keyDim,
+        valueDim: options.valueDim,
+        chunk: CHUNK,
+        projected: mixed + values,
+        convolved: mixed,
+      },
       tensors: ["dt_bias", "A_log"].map((own) => ({
         name: own,
         shape: [valueHeads],

@@ -1,4 +1,5 @@
 import { type Module, module } from "../tree/module.ts";
+import type { ExpertsOp } from "../tree/op.ts";
 import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
 import { gatedFeedForward } from "./feed-forward.ts";
 import { linear } from "./linear.ts";
@@ -21,6 +22,8 @@ export interface ExpertsOptions {
   readonly gated?: boolean;
   /** Width of what the experts see, where a projection before them narrows it. */
   readonly latent?: number;
+  /** What else the engines need to know of how it is computed. */
+  readonly habits?: Pick<ExpertsOp, "clamped" | "weights">;
 }
 
 /**
@@ -95,6 +98,6 @@ export function mixtureOfExperts(
       options.router ?? linear("gate", width, experts, { bias: false }),
       ...(options.extra ?? []),
     ],
-    { op: { kind: "experts", width, inner, experts, perToken } },
+    { op: { kind: "experts", width, inner, experts, perToken, ...options.habits } },
   );
 }

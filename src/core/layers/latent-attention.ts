@@ -62,6 +62,7 @@ export function latentAttention(
         over: "self",
         span: options.span ?? { kind: "causal" },
         scores: "fp32-softmax",
+        latent: { unrotated },
       },
       state: { kind: "latent", width: rank + rotated },
     },

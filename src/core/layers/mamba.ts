@@ -42,6 +42,7 @@ export function mambaMixer(className: string, name: string, sizes: MambaSizes): 
       ...(sizes.norms ?? []),
     ],
     {
+      op: { kind: "scan", width, inner, state },
       tensors: [
         { name: "A_log", shape: [inner, state], cut: channels },
         { name: "D", shape: [inner], cut: channels },
@@ -62,6 +63,8 @@ export interface Mamba2Sizes extends MixerSizes {
   readonly headDim: number;
   /** Groups of heads that share B and C. */
   readonly groups: number;
+  /** Positions that are computed as one block. */
+  readonly chunk: number;
   /** Class of the gated norm before the projection out; undefined: none. */
   readonly norm: string | undefined;
   /** Bias of the projection out, where it differs from that of the projection in. */
@@ -110,6 +113,16 @@ export function mamba2Mixer(className: string, name: string, sizes: Mamba2Sizes)
       }),
     ],
     {
+      op: {
+        kind: "state-space-dual",
+        width,
+        heads,
+        headDim,
+        state,
+        chunk: sizes.chunk,
+        projected: mamba2Projection(sizes),
+        convolved: inner + 2 * groups * state,
+      },
       tensors: [perHead("dt_bias"), perHead("A_log"), perHead("D")],
       ...(sizes.buffers && { buffers: sizes.buffers }),
       state: {

@@ -4,7 +4,7 @@ import { linear } from "../layers/linear.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
-import type { Op, ScoreStyle } from "../tree/op.ts";
+import type { AttentionOp, Op, ScoreStyle } from "../tree/op.ts";
 import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
 
 const PROJECTIONS = [
@@ -28,7 +28,7 @@ export interface BertLayerOptions {
   readonly extra?: readonly Module[];
   readonly tensors?: readonly Tensor[];
   readonly buffers?: readonly DeviceBuffer[];
-  readonly biased?: boolean;
+  readonly attention?: Pick<AttentionOp, "always" | "returns" | "relative">;
   /** How many positions see each other, where it is not all of them. */
   readonly chunk?: number;
   /** "after": norms lie in the two output modules (BERT); "before": they are the caller's. */
@@ -43,7 +43,10 @@ export function splitAttention(options: BertLayerOptions): Module {
     heads,
     names,
     bias,
-    span: chunk === undefined ? { kind: "full" } : { kind: "chunk", size: chunk, causal: false },
+    span:
+      chunk === undefined
+        ? { kind: "full" }
+        : { kind: "chunk", size: chunk, causal: false, folded: true },
     scores: options.scores,
     cached: false,
     extra: options.extra ?? [],
@@ -62,7 +65,7 @@ export function splitAttention(options: BertLayerOptions): Module {
         options.norms === "after" ? layerNorm("LayerNorm", width) : undefined,
       ]),
     ],
-    op?.kind === "attention" ? { op: options.biased ? { ...op, biased: true } : op } : {},
+    op?.kind === "attention" ? { op: { ...op, ...options.attention } } : {},
   );
 }
 

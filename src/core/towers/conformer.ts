@@ -2,6 +2,7 @@ import { InputError } from "../errors.ts";
 import { conv1d } from "../layers/conv.ts";
 import { linear } from "../layers/linear.ts";
 import { type Module, module } from "../tree/module.ts";
+import type { RelativePositions } from "../tree/op.ts";
 import type { DeviceBuffer } from "../tree/tensor.ts";
 
 /**
@@ -97,10 +98,10 @@ export function conformerLayer(
   });
 }
 
-/** The attention with scores that get a bias of their own for every head: relative positions. */
-export const biased = (attention: Module): Module =>
+/** The attention with relative positions in its scores. */
+export const withPositions = (attention: Module, relative: RelativePositions): Module =>
   attention.op?.kind === "attention"
-    ? { ...attention, op: { ...attention.op, biased: true } }
+    ? { ...attention, op: { ...attention.op, relative } }
     : attention;
 
 /** @throws InputError for a kernel that cannot keep the length: the reference refuses even ones. */

@@ -1,9 +1,10 @@
-import type { Step } from "../audio/geometry.ts";
 import { InputError } from "../errors.ts";
 import { conv2d } from "../layers/conv.ts";
 import { linear } from "../layers/linear.ts";
+import { follow, type Step } from "../step.ts";
 import { ranges } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
+import type { ConvFrontEnd, FeatureMap } from "../tree/op.ts";
 
 export interface DepthwiseStriding {
   /** Names of the list of convolutions and of the matrix after it. */
@@ -46,6 +47,35 @@ export function depthwiseStriding(
     linear(names[1], channels * binsOut, width),
   ]);
 }
+
+/** What it holds: the first convolution and its activation are the largest of its tensors. */
+export const stridingEntry = ({
+  channels,
+  bins,
+  kernel,
+  factor,
+  stride,
+}: {
+  readonly channels: number;
+  readonly bins: number;
+  readonly kernel: number;
+  readonly factor: number;
+  readonly stride: number;
+}): ConvFrontEnd => {
+  const [first] = stridingSteps(factor, kernel, stride);
+  const map = (label: string): FeatureMap => ({
+    label,
+    steps: first ? [first] : [],
+    width: channels * (first ? follow([first], bins) : bins),
+  });
+  return {
+    kind: "conv-front-end",
+    bins,
+    width: channels,
+    strides: stridingSteps(factor, kernel, stride).map(() => stride),
+    moments: [[map("convolution"), map("activation")]],
+  };
+};
 
 /** What it makes of a number of frames. */
 export function stridingSteps(factor: number, kernel: number, stride: number): Step[] {

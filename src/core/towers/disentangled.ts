@@ -60,7 +60,7 @@ export function disentangledEncoder(config: DisentangledConfig, encoder: Encoder
     heads,
     scores: "scaled-copy",
     extra: [...project("c2p", "pos_key_proj"), ...project("p2c", "pos_query_proj")],
-    biased: relative,
+    ...(relative && { attention: { relative: { kind: "keys", shared: true }, always: "eager" } }),
     norms: "after",
   });
   return module(

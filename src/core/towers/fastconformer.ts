@@ -8,8 +8,8 @@ import { linear } from "../layers/linear.ts";
 import { batchNorm, layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
-import { biased, conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
-import { depthwiseStriding, halvings, stridingSteps } from "./depthwise-striding.ts";
+import { conformerLayer, convolutionModule, halfFeedForward, withPositions } from "./conformer.ts";
+import { depthwiseStriding, halvings, stridingEntry, stridingSteps } from "./depthwise-striding.ts";
 import { evenHeads } from "./whisper.ts";
 
 /** ParakeetEncoderConfig (transformers 5.18); a family that embeds it may have presets of its own. */
@@ -87,7 +87,22 @@ export function fastConformer(
       }),
       stack(upTo(config.num_hidden_layers), layer(config)),
     ],
-    { component, op: { kind: "tower", side: "encoder", width, servedWhole: true } },
+    {
+      component,
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        servedWhole: true,
+        entry: stridingEntry({
+          channels: config.subsampling_conv_channels,
+          bins: config.num_mel_bins,
+          kernel: config.subsampling_conv_kernel_size,
+          factor,
+          stride,
+        }),
+      },
+    },
   );
 }
 
@@ -114,7 +129,7 @@ function layer(config: FastConformerConfig): Module {
     [
       feedForward("feed_forward1"),
       {
-        ...biased(
+        ...withPositions(
           attention("ParakeetEncoderAttention", "self_attn", {
             width,
             heads,
@@ -137,6 +152,7 @@ function layer(config: FastConformerConfig): Module {
             scores: "fp32-softmax",
             cached: false,
           }),
+          { kind: "sines" },
         ),
         tensors: [perHead("bias_u"), perHead("bias_v")],
       },
@@ -160,6 +176,7 @@ function layer(config: FastConformerConfig): Module {
 export const fastConformerGeometry = (config: FastConformerConfig): AudioGeometry => ({
   sampleRate: SAMPLE_RATE,
   bins: config.num_mel_bins,
+  masked: true,
   framing: [
     { kind: "floor", by: HOP },
     { kind: "scale", by: 1, plus: 1 },

@@ -5,7 +5,7 @@ import { layerNorm, rmsNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import { clippable } from "./clippable-linear.ts";
-import { biased, conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
+import { conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
 import {
   scalarBuffer,
   timescales,
@@ -78,23 +78,21 @@ function layer(sizes: Gemma4AudioSizes): Module {
   const headDim = Math.floor(width / heads);
   const attend: Module = {
     ...clip(
-      biased(
-        attention("Gemma4AudioAttention", "self_attn", {
-          ...usmAttention(sizes),
-          names: [
-            ["q", "q_proj"],
-            ["k", "k_proj"],
-            ["v", "v_proj"],
-            ["o", "post"],
-          ],
-          extra: [
-            linear("relative_k_proj", width, heads * headDim, {
-              bias: false,
-              divide: { by: "columns", units: heads },
-            }),
-          ],
-        }),
-      ),
+      attention("Gemma4AudioAttention", "self_attn", {
+        ...usmAttention(sizes),
+        names: [
+          ["q", "q_proj"],
+          ["k", "k_proj"],
+          ["v", "v_proj"],
+          ["o", "post"],
+        ],
+        extra: [
+          linear("relative_k_proj", width, heads * headDim, {
+            bias: false,
+            divide: { by: "columns", units: heads },
+          }),
+        ],
+      }),
       ["relative_k_proj"],
     ),
     tensors: [{ name: "per_dim_scale", shape: [headDim] }],

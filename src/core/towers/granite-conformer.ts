@@ -4,7 +4,7 @@ import { linear } from "../layers/linear.ts";
 import { batchNorm, layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
-import { biased, conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
+import { conformerLayer, convolutionModule, halfFeedForward, withPositions } from "./conformer.ts";
 
 export interface GraniteConformerSizes {
   readonly bins: number;
@@ -56,7 +56,7 @@ function layer(classes: string, sizes: GraniteConformerSizes): Module {
       names: ["up_proj", "down_proj"],
       before: [layerNorm("pre_norm", width)],
     });
-  const attend = biased(
+  const attend = withPositions(
     attention(`${classes}ConformerAttention`, "attn", {
       width,
       heads,
@@ -71,10 +71,11 @@ function layer(classes: string, sizes: GraniteConformerSizes): Module {
         linear("to_out", heads * headDim, width, { divide: { by: "rows", units: heads } }),
         embedding("rel_pos_emb", 2 * sizes.maxDistance + 1, headDim),
       ],
-      span: { kind: "chunk", size: sizes.block, causal: false },
+      span: { kind: "chunk", size: sizes.block, causal: false, folded: true },
       scores: "scaled-copy",
       cached: false,
     }),
+    { kind: "keys", shared: false },
   );
   return conformerLayer(
     `${classes}ConformerBlock`,

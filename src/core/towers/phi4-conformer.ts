@@ -4,8 +4,8 @@ import { embedding } from "../layers/embedding.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
-import { biased, conformerLayer, halfFeedForward } from "./conformer.ts";
-import { depthwiseStriding } from "./depthwise-striding.ts";
+import { conformerLayer, halfFeedForward, withPositions } from "./conformer.ts";
+import { depthwiseStriding, stridingEntry } from "./depthwise-striding.ts";
 
 export interface Phi4ConformerSizes {
   readonly bins: number;
@@ -62,7 +62,19 @@ export function phi4Conformer(name: string, sizes: Phi4ConformerSizes): Module {
     ],
     {
       component: "audio_encoder",
-      op: { kind: "tower", side: "encoder", width, servedWhole: true },
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        servedWhole: true,
+        entry: stridingEntry({
+          channels: sizes.stemChannels,
+          bins,
+          kernel: 3,
+          factor: timeReduction,
+          stride: 2,
+        }),
+      },
     },
   );
 }
@@ -83,7 +95,7 @@ function layer(sizes: Phi4ConformerSizes): Module {
     width,
     [
       feedForward("feed_forward_in"),
-      biased(
+      withPositions(
         attention("Phi4MultimodalAudioAttention", "self_attn", {
           width,
           heads,
@@ -97,6 +109,7 @@ function layer(sizes: Phi4ConformerSizes): Module {
           scores: "fp32-softmax",
           cached: false,
         }),
+        { kind: "bias" },
       ),
       module("Phi4MultimodalAudioConvModule", "conv", [
         layerNorm("layer_norm", width),

@@ -5,7 +5,7 @@ import { linear } from "../layers/linear.ts";
 import { batchNorm, layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
-import { biased, conformerLayer, convolutionModule } from "./conformer.ts";
+import { conformerLayer, convolutionModule, withPositions } from "./conformer.ts";
 import { intermediateFeedForward, type SpeechEncoderSizes } from "./wav2vec2.ts";
 
 /**
@@ -20,6 +20,8 @@ export interface SpeechConformer extends SpeechEncoderSizes {
   /** Distances that the learned table tells apart, before and after. */
   readonly left?: number;
   readonly right?: number;
+  /** A mask of chunks is added to the scores of positions. */
+  readonly chunked?: boolean;
   /** What follows the depthwise convolution. */
   readonly norm: "batch" | "layer";
 }
@@ -31,7 +33,8 @@ const PROJECTIONS = [
   ["o", "linear_out"],
 ] as const;
 
-interface SelfAttention extends Pick<SpeechConformer, "width" | "heads" | "left" | "right"> {
+interface SelfAttention
+  extends Pick<SpeechConformer, "width" | "heads" | "left" | "right" | "chunked"> {
   readonly positions: ConformerPositions;
 }
 
@@ -61,7 +64,16 @@ function selfAttention(classes: string, options: SelfAttention): Module {
   });
   if (!(relative || learned)) return plain;
   return {
-    ...biased(plain),
+    ...withPositions(
+      plain,
+      relative
+        ? { kind: "sines" }
+        : {
+            kind: "keys",
+            shared: false,
+            ...(options.chunked && { masked: true as const }),
+          },
+    ),
     tensors: relative
       ? ["pos_bias_u", "pos_bias_v"].map((name) => ({
           name,

@@ -83,7 +83,7 @@ function stage(sizes: SwinAudioSizes, index: number): Module {
     buffers: [
       { name: "relative_position_index", shape: [area, area], dtype: "int64", persistent: true },
     ],
-    biased: true,
+    attention: { always: "eager", returns: "nothing" },
     chunk: area,
     norms: "before",
   };

@@ -2,10 +2,12 @@ import { attention } from "../layers/attention.ts";
 import { conv2d } from "../layers/conv.ts";
 import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
+import type { Step } from "../step.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
+import type { FeatureMap } from "../tree/op.ts";
 import type { DeviceBuffer } from "../tree/tensor.ts";
-import { biased, conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
+import { conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
 
 export interface UsmSizes {
   readonly bins: number;
@@ -60,9 +62,41 @@ export function gemma3nAudio(name: string, sizes: UsmSizes): Module {
     ],
     {
       component: "audio_encoder",
-      op: { kind: "tower", side: "encoder", width, servedWhole: true },
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        servedWhole: true,
+        entry: {
+          kind: "conv-front-end",
+          bins: sizes.bins,
+          width: channels[0],
+          strides: sizes.strides.map(([time]) => time),
+          moments: [cumulativeNorm(sizes)],
+        },
+      },
     },
   );
+}
+
+/** The first convolution and its cumulative group norm, which is computed in fp32 and step by step. */
+function cumulativeNorm({ bins, channels, kernels, strides }: UsmSizes): FeatureMap[] {
+  const steps: readonly Step[] = [
+    // Causal: padded at the end by what the kernel is longer than the stride, and cut at its own length.
+    {
+      kind: "conv",
+      kernel: kernels[0][0],
+      stride: strides[0][0],
+      padding: (kernels[0][0] - 1) / 2,
+    },
+  ];
+  const width = channels[0] * (Math.floor((bins + 2 - kernels[0][1]) / strides[0][1]) + 1);
+  const fp32 = (label: string): FeatureMap => ({ label, steps, width, bytes: 4 });
+  return [
+    { label: "convolution", steps, width },
+    { ...fp32("fp32 copy"), only: "half" },
+    ...["input, channels last", "ones", "squares", "difference", "product"].map(fp32),
+  ];
 }
 
 /** One mel bin of padding on either side, then the stride, twice. */
@@ -125,29 +159,27 @@ function layer(sizes: UsmSizes): Module {
 function attentionCore(sizes: UsmSizes): Module {
   const { width, heads, chunk, left, right } = sizes;
   const headDim = Math.floor(width / heads);
-  const core = biased(
-    attention("Gemma3nAudioAttention", "attn", {
-      ...usmAttention(sizes),
-      names: [
-        ["q", "q_proj"],
-        ["k", "k_proj"],
-        ["v", "v_proj"],
-      ],
-      extra: [
-        module(
-          "Gemma3nAudioRelativePositionEmbedding",
-          "relative_position_embedding",
-          [
-            linear("pos_proj", width, heads * headDim, {
-              bias: false,
-              divide: { by: "columns", units: heads },
-            }),
-          ],
-          { buffers: [timescales(width, "fp32")] },
-        ),
-      ],
-    }),
-  );
+  const core = attention("Gemma3nAudioAttention", "attn", {
+    ...usmAttention(sizes),
+    names: [
+      ["q", "q_proj"],
+      ["k", "k_proj"],
+      ["v", "v_proj"],
+    ],
+    extra: [
+      module(
+        "Gemma3nAudioRelativePositionEmbedding",
+        "relative_position_embedding",
+        [
+          linear("pos_proj", width, heads * headDim, {
+            bias: false,
+            divide: { by: "columns", units: heads },
+          }),
+        ],
+        { buffers: [timescales(width, "fp32")] },
+      ),
+    ],
+  });
   const context = chunk + Math.max(0, left - 1) + right;
   return {
     ...core,

@@ -1,24 +1,41 @@
 import { type Factor, type Product, times } from "../../quantity/product.ts";
 import type { AttentionOp } from "../../tree/op.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
-import { element, type Flow, half, headsHere, held, hidden } from "./flow.ts";
+import { element, type Flow, half, headsHere, held, hidden, isEager } from "./flow.ts";
+import { latentMoments } from "./latent.ts";
+import { relativeMoments } from "./relative.ts";
+import { sinkMoments, sinkScores } from "./sinks.ts";
 
 /**
  * What attention holds besides its caller's tensors. `cached`: keys and values are the cache's and counted there.
  */
 export function attentionMoments(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
+  if (op.latent) return latentMoments(op, op.latent.unrotated, flow);
+  if (op.sinks && flow.phase !== "decode") return sinkMoments(op, flow);
   if (cached && flow.phase === "decode") return decoding(op, flow);
-  return [...(cached ? appending(op, flow) : []), ...scoring(op, cached, flow)];
+  return [...(cached ? appending(op, flow) : []), ...scoring(op, cached, folded(op, flow))];
 }
 
-const keysOf = (op: AttentionOp, flow: Flow): Factor =>
+/** Blocks that are folded into the batch: each is a sequence of its own, the last one padded. */
+export function folded({ span }: AttentionOp, flow: Flow): Flow {
+  if (span.kind !== "chunk" || !span.folded) return flow;
+  const block = times(span.size, "positions in a block");
+  return {
+    ...flow,
+    sequences: [...flow.sequences, { ...flow.queries, label: "blocks", per: span.size }],
+    queries: block,
+    keys: block,
+  };
+}
+
+export const keysOf = (op: AttentionOp, flow: Flow): Factor =>
   op.over === "cross" ? flow.memory : flow.keys;
 
 const perHead = (op: AttentionOp, heads: number, flow: Flow): Factor =>
   times(headsHere(flow, heads) * op.headDim, "wide");
 
 /** Scores of every head: queries × keys, `bytes` each. */
-function scores(op: AttentionOp, flow: Flow, bytes: number): Product {
+export function scores(op: AttentionOp, flow: Flow, bytes: number): Product {
   return [
     ...flow.sequences,
     times(headsHere(flow, op.heads), "heads"),
@@ -32,7 +49,7 @@ function scores(op: AttentionOp, flow: Flow, bytes: number): Product {
  * Bytes that one score takes in eager attention with an fp32 softmax: the masked scores, an fp32 copy (bf16 only: CUDA
  * fuses half → float for fp16), the fp32 softmax, and for fp16 the result beside it.
  */
-const softmaxBytes = ({ setup }: Flow): number => (setup.compute === "bf16" ? 10 : 8);
+export const softmaxBytes = ({ setup }: Flow): number => (setup.compute === "bf16" ? 10 : 8);
 
 /** The first append concatenates with an empty tensor: projections and copies of keys and values live together. */
 function appending(op: AttentionOp, flow: Flow): Moment[] {
@@ -56,14 +73,21 @@ function appending(op: AttentionOp, flow: Flow): Moment[] {
 }
 
 function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
-  const queries = hidden(flow, headsHere(flow, op.heads) * op.headDim);
-  const keys = hidden(flow, headsHere(flow, op.kvHeads) * op.headDim);
-  const own: HeldBuffer[] = cached ? [] : [held("keys", keys), held("values", keys)];
+  const wide = op.paddedDim ?? op.headDim;
+  const queries = hidden(flow, headsHere(flow, op.heads) * wide);
+  const keys = hidden(flow, headsHere(flow, op.kvHeads) * wide);
+  const own: HeldBuffer[] = cached
+    ? paddedCache(op, flow)
+    : [held("keys", keys), held("values", keys)];
   const grouped = op.kvHeads < op.heads;
   const repeated: HeldBuffer[] = grouped
     ? [held("repeated keys", repeat(op, flow)), held("repeated values", repeat(op, flow))]
     : [];
-  if (flow.setup.attention === "eager") {
+  if (op.relative) {
+    const one = scores(op, flow, half(flow) ? 2 : 4);
+    return relativeMoments(op, flow, [held("queries", queries), ...own], one);
+  }
+  if (isEager(op, flow)) {
     const buffers = [held("queries", queries), ...own];
     if (op.scores === "scaled-copy") {
       const one = held("scores", scores(op, flow, half(flow) ? 2 : 4));
@@ -109,12 +133,24 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
 }
 
 /** Keys or values repeated for every query head, because the kernel with a mask takes no groups. */
-const repeat = (op: AttentionOp, flow: Flow): Product => [
+export const repeat = (op: AttentionOp, flow: Flow): Product => [
   ...flow.sequences,
   keysOf(op, flow),
   perHead(op, op.heads, flow),
   element(flow),
 ];
+
+/** Copies of cached keys and values whose heads are padded to another width. */
+function paddedCache(op: AttentionOp, flow: Flow): HeldBuffer[] {
+  if (op.paddedDim === undefined || op.paddedDim === op.headDim) return [];
+  const size: Product = [
+    ...flow.sequences,
+    keysOf(op, flow),
+    times(headsHere(flow, op.kvHeads) * op.paddedDim, "wide"),
+    element(flow),
+  ];
+  return [held("padded keys", size), held("padded values", size)];
+}
 
 /** A boolean mask and the additive one that the kernel makes of it for every sequence. */
 const masks = (flow: Flow): Product => [
@@ -154,7 +190,8 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
     : [];
   const one: Product = [...flow.sequences, seen.keys, perHead(op, op.kvHeads, flow), element(flow)];
   const queries = held("queries", hidden(flow, headsHere(flow, op.heads) * op.headDim));
-  const moments: Moment[] = [];
+  const padded = paddedCache(op, flow);
+  const moments: Moment[] = padded.length > 0 ? [{ at: "", buffers: [queries, ...padded] }] : [];
   if (op.over === "self") {
     moments.push({
       at: "",
@@ -166,11 +203,11 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
       ],
     });
   }
-  if (flow.setup.attention === "eager") {
+  if (isEager(op, flow)) {
     const bytes = op.scores === "scaled-copy" ? 2 * (half(flow) ? 2 : 4) : softmaxBytes(flow);
     moments.push({
       at: "",
-      buffers: [queries, ...repeated, held("scores", scores(op, seen, bytes))],
+      buffers: [queries, ...repeated, ...padded, held("scores", scores(op, seen, bytes))],
     });
     return moments;
   }
@@ -199,6 +236,7 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
 
 /** The softmax of a layer, which eager attention returns and the layer's frame keeps while its feed-forward runs. */
 export function keptScores(op: AttentionOp, flow: Flow): HeldBuffer[] {
-  if (flow.setup.attention !== "eager") return [];
+  if (!isEager(op, flow) || op.returns === "nothing") return [];
+  if (op.sinks) return [held("attention weights, still referenced", sinkScores(op, flow))];
   return [held("attention weights, still referenced", scores(op, flow, half(flow) ? 2 : 4))];
 }

@@ -2,7 +2,7 @@ import { caches } from "../../derive/caches.ts";
 import { bytesOf } from "../../dtype.ts";
 import type { Model } from "../../model.ts";
 import { times } from "../../quantity/product.ts";
-import type { Amount, Engine, LinePlan, Moment, Phase, Setup } from "../engine.ts";
+import type { Amount, Engine, HeldBuffer, LinePlan, Moment, Phase, Setup } from "../engine.ts";
 import { weightLines } from "../weights.ts";
 import { flows, held, meanwhile } from "./flow.ts";
 import { overheadLines } from "./overhead.ts";
@@ -78,29 +78,29 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
   const encoders = towers.filter(({ op }) => op.side === "encoder");
   const head = findOp(model.root, "head");
   const merge = findOp(model.root, "merge");
-  for (const encoder of encoders) {
+  const running = encoders.filter(({ op }) => op.reads !== "text" || !model.audio);
+  const [first] = running;
+  if (first) {
     // An audio language model embeds its prompt before it encodes the audio.
-    const waiting =
-      merge && decoder
-        ? [
-            held("token embeddings", [
-              times("batch", "sequences"),
-              times("prompt", "tokens"),
-              times(decoder.op.width, "wide"),
-              times(bytesOf(setup.compute), `B ${setup.compute}`),
-            ]),
-          ]
-        : [];
+    const waiting = merge && decoder ? [embeddings(decoder, setup)] : [];
     const moments = [
-      ...meanwhile(waiting, towerMoments(encoder, flow.encode), ""),
+      // One after the other, so the largest of all of them counts.
+      ...running.flatMap((encoder) =>
+        meanwhile(
+          waiting,
+          towerMoments(encoder, flow.encode),
+          encoder === first ? "" : encoder.component,
+        ),
+      ),
       ...(merge && decoder ? mergeMoments(merge, decoder.op.width, flow.encode) : []),
     ];
-    lines.push(activations(encoder, { encode: { peakOf: moments } }));
-    if (!merge && decoder) lines.push(encoderOutput(encoder, setup));
+    lines.push(activations(first, { encode: { peakOf: moments } }));
+    if (!merge && decoder) lines.push(encoderOutput(first, setup));
   }
+  if (model.encoderText && !model.audio) lines.push(encoderIds(decoder !== undefined));
   if (merge?.kept && decoder) lines.push(features(decoder, setup));
   if (decoder) {
-    lines.push(tokenIds());
+    lines.push(tokenIds(merge !== undefined));
     const moments = (phase: "prefill" | "decode"): Moment[] => [
       ...towerMoments(decoder, flow[phase]),
       ...(head ? [headMoment(head, decoder.op.width, flow[phase])] : []),
@@ -114,6 +114,29 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
     if (head) lines.push(lastScores(head.vocab));
   }
   return lines;
+}
+
+const embeddings = (decoder: Tower, setup: Setup): HeldBuffer =>
+  held("token embeddings", [
+    times("batch", "sequences"),
+    times("prompt", "tokens"),
+    times(decoder.op.width, "wide"),
+    times(bytesOf(setup.compute), `B ${setup.compute}`),
+  ]);
+
+/** What a text encoder reads: ids and attention mask stay alive until `generate()` returns. */
+function encoderIds(decodes: boolean): LinePlan {
+  const sum = [
+    [times("batch", "sequences"), times("positions", "tokens"), times(16, "B of id and mask")],
+  ];
+  return {
+    label: "encoder's token ids and mask",
+    component: "runtime",
+    kind: "input",
+    basis: "rule",
+    source: OBSERVED,
+    alive: { encode: { sum }, ...(decodes && { prefill: { sum }, decode: { sum } }) },
+  };
 }
 
 const activations = (tower: Tower, alive: Partial<Record<Phase, Amount>>): LinePlan => ({
@@ -134,6 +157,9 @@ export function audioInput(model: Model, setup: Setup, phases: readonly Phase[])
       times("heldFrames", "frames"),
       times(bytesOf(setup.compute), `B ${setup.compute}`),
     ],
+    ...(model.audio?.masked
+      ? [[times("batch", "sequences"), times("heldFrames", "frames"), times(8, "B of their mask")]]
+      : []),
   ];
   return {
     label: "mel input",
@@ -146,7 +172,7 @@ export function audioInput(model: Model, setup: Setup, phases: readonly Phase[])
 }
 
 /** Token ids and attention mask, 8 bytes each; decoding makes both anew at every step beside the prompt's own. */
-function tokenIds(): LinePlan {
+function tokenIds(waiting: boolean): LinePlan {
   const ids = (length: "prompt" | "cached") => [
     times("decoded", "sequences"),
     times(length, "tokens"),
@@ -158,7 +184,11 @@ function tokenIds(): LinePlan {
     kind: "activation",
     basis: "rule",
     source: OBSERVED,
-    alive: { prefill: { sum: [ids("prompt")] }, decode: { sum: [ids("prompt"), ids("cached")] } },
+    alive: {
+      ...(waiting && { encode: { sum: [ids("prompt")] } }),
+      prefill: { sum: [ids("prompt")] },
+      decode: { sum: [ids("prompt"), ids("cached")] },
+    },
   };
 }
 
