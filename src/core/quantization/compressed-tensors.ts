@@ -11,7 +11,6 @@ import {
   reader,
   text,
 } from "../config/schema.ts";
-import { InputError, shown } from "../errors.ts";
 import { blockFloatLayout, bytewiseLayout, type Grain, groupLayout } from "./layouts.ts";
 import { type Names, namesOf } from "./names.ts";
 import { linearScheme } from "./rules.ts";
@@ -135,14 +134,8 @@ function layoutOf(
       return blockFloatLayout({ unit: "nvfp4", block: 16, globals: activations ? 2 : 1 });
     case "mxfp4-pack-quantized":
       return blockFloatLayout({ unit: "mxfp4", block: 32, globals: 0 });
-    case "dense":
-      return undefined;
     default:
-      throw new InputError(
-        "unknown-option",
-        `The compressed-tensors format ${shown(stored)} is not known here: give a checkpoint in pack-quantized, int-quantized, float-quantized, nvfp4-pack-quantized or mxfp4-pack-quantized form, or --quantization none.`,
-        door.path,
-      );
+      return undefined;
   }
 }
 

@@ -15,6 +15,8 @@ export interface Weight {
   /** Position in the outermost stack, and how many positions that stack has. */
   readonly layer: number;
   readonly layers: number;
+  /** A token table whose storage the head shares. */
+  readonly tied: boolean;
   /** The attention that it belongs to. */
   readonly attention: AttentionOp | undefined;
   /** Experts in the model's mixtures; 1 without. */

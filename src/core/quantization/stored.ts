@@ -45,7 +45,7 @@ export function storedTensors(
   const out: StoredTensor[] = [];
   const { quantization } = storage;
   const holder = { rest: restDtype(storage), serves };
-  const experts = quantization ? mostExperts(root) : 1;
+  const { experts, shared } = quantization ? wholeOf(root) : NOTHING;
 
   const visit = (module: Module, above: Above): void => {
     const here = inside(module, above, serves);
@@ -70,7 +70,8 @@ export function storedTensors(
         continue;
       }
       const weight = {
-        role: roleOf(module, tensor, above.op),
+        role: roleOf(module, tensor, above),
+        tied: shared.has([...here.segments, tensor.name].join(".")),
         component,
         shape: tensor.shape,
         layers: here.layers,
@@ -88,6 +89,7 @@ export function storedTensors(
     copies: 1,
     segments: [],
     op: undefined,
+    router: false,
     whole: false,
     attention: undefined,
     layers: 1,
@@ -101,6 +103,8 @@ interface Above {
   readonly copies: number;
   readonly segments: readonly Segment[];
   readonly op: Op | undefined;
+  /** Inside a module that picks experts. */
+  readonly router: boolean;
   readonly whole: boolean;
   readonly attention: AttentionOp | undefined;
   readonly layers: number;
@@ -114,6 +118,7 @@ function inside(module: Module, above: Above, serves: boolean): Above {
     copies: above.copies * (indices ? countOf(indices) : 1),
     segments: [...above.segments, ...(name === "" ? [] : [name]), ...(indices ? [indices] : [])],
     op,
+    router: above.router || module.class.endsWith("Router"),
     whole: above.whole || (serves && op?.kind === "tower" && op.servedWhole === true),
     attention: op?.kind === "attention" ? op : above.attention,
     layers: above.layers,
@@ -144,20 +149,41 @@ function plainPart(tensor: Tensor, storage: Storage): Part {
   return part("parameters", elementsPerRank(tensor, tensorParallel), bytesOf(dtype), dtype);
 }
 
-function roleOf(module: Module, tensor: Tensor, parent: Op | undefined): Role {
+/** Matrices of all experts in one tensor: by [experts, …], or stacked as rows (DBRX). */
+const EXPERT_MATRIX = { 3: /^(gate_up|gate|up|down)_proj$/, 2: /^(w1|v1|w2)$/ } as const;
+
+function roleOf(module: Module, { name, shape }: Tensor, above: Above): Role {
   const { op } = module;
-  const inMixture = parent?.kind === "experts" || op?.kind === "experts";
-  if (tensor.shape.length === 3)
-    return inMixture && /^(gate_up|gate|up|down)_proj$/.test(tensor.name) ? "experts" : "other";
-  if (tensor.shape.length !== 2 || tensor.name !== "weight") return "other";
-  if (op?.kind === "linear") return parent?.kind === "experts" ? "router" : "linear";
+  const mixed = above.op?.kind === "experts";
+  if (shape.length === 3)
+    return (mixed || op?.kind === "experts") && EXPERT_MATRIX[3].test(name) ? "experts" : "other";
+  if (shape.length !== 2) return "other";
+  if (mixed && EXPERT_MATRIX[2].test(name)) return "experts";
+  if (name !== "weight") return "other";
+  if (op?.kind === "linear") return mixed || above.router ? "router" : "linear";
   if (op?.kind === "head") return "head";
   return op?.kind === "embedding" ? "embedding" : "other";
 }
 
-function mostExperts(module: Module): number {
-  const own = module.op?.kind === "experts" ? module.op.experts : 1;
-  return module.children.reduce((most, child) => Math.max(most, mostExperts(child)), own);
+const NOTHING: Whole = { experts: 1, shared: new Set() };
+interface Whole {
+  /** Experts of the largest mixture. */
+  readonly experts: number;
+  /** Names of the tensors that a head shares. */
+  readonly shared: ReadonlySet<string>;
+}
+
+function wholeOf(root: Module): Whole {
+  let experts = 1;
+  const shared = new Set<string>();
+  const visit = ({ op, tensors, children }: Module): void => {
+    if (op?.kind === "experts") experts = Math.max(experts, op.experts);
+    if (op?.kind === "head")
+      for (const { tiedTo } of tensors) if (tiedTo !== undefined) shared.add(tiedTo);
+    children.forEach(visit);
+  };
+  visit(root);
+  return { experts, shared };
 }
 
 /** What each component stores, parts of one kind added up, in the order of the tree. */
