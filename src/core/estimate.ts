@@ -19,8 +19,9 @@ import {
   type Polynomial,
   polynomial,
 } from "./quantity/polynomial.ts";
+import { quantisedCount, restDtype } from "./quantization/stored.ts";
 import { writeLedger } from "./report/ledger.ts";
-import { MemoryReport, totalsOf } from "./report/memory-report.ts";
+import { MemoryReport, type ReportedQuantization, totalsOf } from "./report/memory-report.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 
@@ -38,7 +39,12 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
 export function estimate(model: Model, options: EstimateOptions = {}): MemoryReport {
   const assumptions = [...model.assumptions];
   const { engine, version } = engineOf(options);
-  const setup = settleSetup(model, { ...options, ...version }, assumptions);
+  const setup = settleSetup(
+    model,
+    { ...options, ...version },
+    assumptions,
+    engine.uniformPrecision,
+  );
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
   const ledger = writeLedger(engine.plan(model, setup), values);
@@ -50,6 +56,7 @@ export function estimate(model: Model, options: EstimateOptions = {}): MemoryRep
     attentionType: attentionType(model.root),
     parameterCount: countParameters(model.root).total,
     precision: setup.precision,
+    quantization: reportedQuantization(model, setup, engine),
     kvCacheDtype: setup.kvCache,
     engine: engine.name,
     workload: {
@@ -100,7 +107,7 @@ export function prepare(
   options: Pick<EstimateOptions, "engine"> & SetupOptions = {},
 ): Prepared {
   const { engine, version } = engineOf(options);
-  const setup = settleSetup(model, { ...options, ...version });
+  const setup = settleSetup(model, { ...options, ...version }, IGNORED, engine.uniformPrecision);
   const plans = engine.plan(model, setup);
   const expansion = expansionOf(model, setup);
   const phases = engine.phases(model).map((phase) => ({
@@ -168,6 +175,22 @@ function compile(amount: Amount): readonly Candidate[] {
         (other, at) => at !== index && covers(other, one) && (!covers(one, other) || at < index),
       ),
   );
+}
+
+function reportedQuantization(
+  model: Model,
+  setup: Setup,
+  engine: Engine,
+): ReportedQuantization | null {
+  if (!setup.quantization) return null;
+  const { quantised, rest } = quantisedCount(model.root, setup, engine.servesWhole);
+  return {
+    scheme: setup.quantization.name,
+    stated: setup.quantization === model.quantization,
+    quantizedParameters: quantised,
+    otherParameters: rest,
+    otherDtype: restDtype(setup),
+  };
 }
 
 /** A language model expands its whole input for beams, audio included; an encoder-decoder only what it generates. */

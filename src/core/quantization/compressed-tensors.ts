@@ -53,7 +53,6 @@ export function compressedTensors(raw: RawConfig, door: Door): Scheme | undefine
   );
   const [first] = groups;
   if (!first || groups.every(({ format }) => !format)) return undefined;
-  const targeted = groups.some(({ targets }) => targets.perCopy);
   return linearScheme({
     name: `compressed-tensors ${config.format}`,
     basis: "exact",
@@ -65,7 +64,7 @@ export function compressedTensors(raw: RawConfig, door: Door): Scheme | undefine
     scope: "all",
     head: true,
     except: namesOf(config.ignore, within(door.path, "ignore")),
-    perCopy: targeted,
+    differs: (name) => groups.some(({ targets }) => targets.differs(name)),
   });
 }
 

@@ -67,7 +67,7 @@ export function gguf(mix: MixName | GgufType, uniform: boolean): Scheme {
     source: uniform
       ? "ggml/src/ggml-common.h: sizes of the blocks"
       : "llama.cpp, src/llama-quant.cpp, llama_tensor_get_type: the type of each tensor; made with an importance matrix for IQ types",
-    perCopy: !uniform,
+    differs: ({ role }) => !uniform && (role === "linear" || role === "experts"),
     formatOf(weight: Weight) {
       if (!inLanguageModel(weight)) return undefined;
       const { role, shape } = weight;

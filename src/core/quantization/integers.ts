@@ -74,6 +74,6 @@ export function gptq(config: GptqConfig): Scheme {
     scope: "language",
     head,
     except: namesOf(except, path),
-    perCopy: special.some(({ names }) => names.perCopy),
+    differs: (one) => special.some(({ names }) => names.differs(one)),
   });
 }

@@ -2,8 +2,8 @@ import { InputError, shown } from "../errors.ts";
 
 /** Modules that a config names: literally, by a glob, or by a regular expression. */
 export interface Names {
-  /** Whether a name can hold for some copies of a stack and not for others. */
-  readonly perCopy: boolean;
+  /** Whether a copy of `name` at another position of its stacks can be answered otherwise. */
+  differs(name: string): boolean;
   has(name: string): boolean;
 }
 
@@ -42,8 +42,12 @@ export function namesOf(patterns: readonly string[], path: string): Names {
       else (kept[0] === segments[0] ? floating : rooted).add(kept.join("."));
     }
   }
+  const numbered = new Set<string>();
+  for (const one of [...rooted, ...floating])
+    if (NUMBER.test(one)) numbered.add(unnumbered(one).join("."));
+  const counted = expressions.some(({ source }) => /\d|\\d/.test(source));
   return {
-    perCopy: patterns.some((pattern) => /\d/.test(pattern) || pattern.includes("\\d")),
+    differs: (name) => counted || (numbered.size > 0 && holds(unnumbered(name), numbered, false)),
     has(name) {
       const segments = name.split(".");
       const kept = segments.filter((segment) => !CONTAINERS.has(segment));
@@ -56,6 +60,15 @@ export function namesOf(patterns: readonly string[], path: string): Names {
     },
   };
 }
+
+const NUMBER = /(^|\.)\d+(\.|$)/;
+
+/** A name without containers, any position for every position. */
+const unnumbered = (name: string): readonly string[] =>
+  name
+    .split(".")
+    .filter((segment) => !CONTAINERS.has(segment))
+    .map((segment) => (/^\d+$/.test(segment) ? "#" : segment));
 
 /** Whether consecutive segments of a name, from its first one on or from any, are in the set. */
 function holds(

@@ -32,7 +32,8 @@ export interface LinearRule extends Pick<Scheme, "name" | "basis" | "source"> {
   readonly expertsOnly?: boolean;
   /** Modules that stay as they are. */
   readonly except?: Names;
-  readonly perCopy?: boolean;
+  /** Whether `format` can answer otherwise for another copy of that name. */
+  readonly differs?: (name: string) => boolean;
 }
 
 /** The rule of nearly all formats: matrices of linear layers and experts, less those that stay as they are. */
@@ -42,7 +43,7 @@ export function linearScheme(rule: LinearRule): Scheme {
     name,
     basis,
     source,
-    perCopy: (rule.perCopy ?? false) || (except?.perCopy ?? false),
+    differs: ({ name }) => (except?.differs(name) ?? false) || (rule.differs?.(name) ?? false),
     formatOf(weight) {
       const { role } = weight;
       const wanted =

@@ -67,8 +67,8 @@ export interface Scheme {
   readonly basis: "exact" | "rule";
   /** Where the layout is laid down. */
   readonly source: string;
-  /** Whether copies of a stack can differ: each is then asked for by its own name. */
-  readonly perCopy: boolean;
+  /** Whether other copies of this one can be stored in another way: each is then asked for by its own name. */
+  differs(weight: Weight): boolean;
   /** Undefined: stored as the model's other tensors are. */
   formatOf(weight: Weight): Format | undefined;
 }

@@ -3,7 +3,7 @@ import { countOf } from "../tree/indices.ts";
 import type { Component, Module } from "../tree/module.ts";
 import type { AttentionOp, Op } from "../tree/op.ts";
 import { elementsPerRank, type Tensor } from "../tree/tensor.ts";
-import { copiesOf, layersOf, type Segment } from "./copies.ts";
+import { type Copy, copiesOf, layersOf, type Segment } from "./copies.ts";
 import { matrixOf } from "./matrix.ts";
 import { type Format, type Part, part, type Role, type Scheme, type Weight } from "./scheme.ts";
 
@@ -135,9 +135,12 @@ function formats(
 ): Map<Format | undefined, number> {
   const found = new Map<Format | undefined, number>();
   const suffix = weight.role === "experts" ? `.0.${tensor.name.replace("gate_up_", "gate_")}` : "";
-  for (const { name, layer, copies } of copiesOf(segments, scheme.perCopy)) {
-    const format = scheme.formatOf({ ...weight, name: name + suffix, layer });
-    found.set(format, (found.get(format) ?? 0) + copies);
+  const at = ({ name, layer }: Copy): Weight => ({ ...weight, name: name + suffix, layer });
+  const [any] = copiesOf(segments, false);
+  const apart = any !== undefined && scheme.differs(at(any));
+  for (const copy of copiesOf(segments, apart)) {
+    const format = scheme.formatOf(at(copy));
+    found.set(format, (found.get(format) ?? 0) + copy.copies);
   }
   return found;
 }
