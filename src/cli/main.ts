@@ -57,6 +57,10 @@ function program(): Command {
       "--precision <dtype>",
       "dtype of the weights: fp32, fp16, bf16, fp8, int8, int4 … (default: the checkpoint's)",
     )
+    .option(
+      "--quantization <scheme>",
+      "how weights are quantised: awq, gptq-8bit-g32, nf4, fp8, mxfp4, Q4_K_M … or none (default: the config's)",
+    )
     .option("--kv-cache-dtype <dtype>", "dtype of the KV cache (default: that of the computation)")
     .addOption(number("--tensor-parallel-size <n>", "devices that share the model (default: 1)"))
     .addOption(number("--num-beams <n>", "beams that are searched together (default: 1)"))

@@ -58,6 +58,7 @@ export function estimateCheckpoint(
       audio: null,
     },
     ...totalsOf(lines, ["load"]),
+    quantization: null,
     serving: null,
     ledger: { lines },
     assumptions: [

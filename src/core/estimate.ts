@@ -21,9 +21,10 @@ import {
   type Polynomial,
   polynomial,
 } from "./quantity/polynomial.ts";
+import { quantisedCount, restDtype } from "./quantization/stored.ts";
 import { reportCheckpoint } from "./report/checkpoint.ts";
 import { writeLedger } from "./report/ledger.ts";
-import { MemoryReport, totalsOf } from "./report/memory-report.ts";
+import { MemoryReport, type ReportedQuantization, totalsOf } from "./report/memory-report.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 
@@ -57,6 +58,7 @@ export function estimate(model: Model, options: EstimateOptions = {}): MemoryRep
     attentionType: attentionType(model.root),
     parameterCount: countParameters(model.root).total,
     precision: setup.precision,
+    quantization: reportedQuantization(model, setup, engine),
     kvCacheDtype: setup.kvCache,
     engine: engine.name,
     workload: {
@@ -194,7 +196,12 @@ function setupFor(
   options: SetupOptions & { readonly maxModelLen?: number },
   assumed?: string[],
 ): Setup {
-  const setup = settleSetup(model, { ...engine.presets, ...options }, assumed);
+  const setup = settleSetup(
+    model,
+    { ...engine.presets, ...options },
+    assumed,
+    engine.uniformPrecision,
+  );
   if (engine.precisions && !engine.precisions.includes(setup.precision)) {
     throw new InputError(
       "unknown-precision",
@@ -210,6 +217,22 @@ function setupFor(
     );
   }
   return setup;
+}
+
+function reportedQuantization(
+  model: Model,
+  setup: Setup,
+  engine: Engine,
+): ReportedQuantization | null {
+  if (!setup.quantization) return null;
+  const { quantised, rest } = quantisedCount(model.root, setup, engine.servesWhole);
+  return {
+    scheme: setup.quantization.name,
+    stated: setup.quantization === model.quantization,
+    quantizedParameters: quantised,
+    otherParameters: rest,
+    otherDtype: restDtype(setup),
+  };
 }
 
 /** A language model expands its whole input for beams, audio included; an encoder-decoder only what it generates. */

@@ -96,7 +96,7 @@ function header(report: MemoryReport, style: Style): string[] {
     report.attentionType === "none" ? "" : `${report.attentionType.toUpperCase()} attention`,
   ];
   const how = [
-    `${report.precision} weights`,
+    report.quantization ? `${report.quantization.scheme} weights` : `${report.precision} weights`,
     `${report.kvCacheDtype} KV cache`,
     `batch ${grouped(workload.batchSize)}`,
     workload.tensorParallelSize > 1 ? `tensor parallel ${workload.tensorParallelSize}` : "",
@@ -106,6 +106,7 @@ function header(report: MemoryReport, style: Style): string[] {
     style.strong(report.model ?? report.architecture),
     style.faint(join(about)),
     join(how),
+    ...(report.quantization ? [quantisedSentence(report.quantization)] : []),
     ...(workload.audio ? [audioSentence(report)] : []),
     ...(workload.contextTokens > 0
       ? [
@@ -114,6 +115,10 @@ function header(report: MemoryReport, style: Style): string[] {
       : []),
   ];
 }
+
+/** "6.53B parameters quantised as the config says, 1.09B stay in bf16" */
+const quantisedSentence = (said: NonNullable<MemoryReport["quantization"]>): string =>
+  `${humanCount(said.quantizedParameters)} parameters quantised${said.stated ? " as the config says" : ""}, ${humanCount(said.otherParameters)} stay in ${said.otherDtype}`;
 
 /** "30 s of audio → 3,000 frames → 1,500 encoder positions → 750 tokens" */
 function audioSentence({ workload }: MemoryReport): string {

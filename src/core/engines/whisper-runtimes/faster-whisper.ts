@@ -28,6 +28,7 @@ export const fasterWhisper: Engine = {
   presets: { numBeams: 5, precision: "fp16" },
   precisions: ["fp32", "fp16", "bf16", "int8"],
   singleDevice: true,
+  uniformPrecision: true,
   phases: () => PHASES,
   plan(model, setup) {
     const parts = partsOf(model);

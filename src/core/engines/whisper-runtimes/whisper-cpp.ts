@@ -39,6 +39,7 @@ export const whisperCpp: Engine = {
   presets: { numBeams: 5, precision: "fp16" },
   precisions: ["fp32", "fp16", "int8", "int4"],
   singleDevice: true,
+  uniformPrecision: true,
   phases: () => PHASES,
   plan(model, setup) {
     const parts = partsOf(model);
