@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "tsdown";
 
 // The bin carries these libraries inside it; their licence asks for the notice to travel along.
@@ -14,9 +15,16 @@ const withoutHashbang = {
     id.endsWith("src/cli/main.ts") ? code.replace(/^#!.*/, "") : undefined,
 };
 
-// The libraries' own file access is never used; its node modules would be loaded by every command.
-const withoutFileBlob = {
-  name: "without-file-blob",
+/**
+ * Of the Hugging Face libraries, what is used: not their tables of every task and model (100 kB), and not their own file
+ * access, whose node modules every command would load.
+ */
+const lean = {
+  name: "lean-hugging-face",
+  resolveId: (id: string): string | undefined =>
+    id === "@huggingface/tasks"
+      ? fileURLToPath(new URL("node_modules/@huggingface/tasks/dist/esm/gguf.js", import.meta.url))
+      : undefined,
   load: (id: string): string | undefined =>
     /@huggingface.*FileBlob-\w+\.mjs$/.test(id) ? "export const FileBlob = undefined;" : undefined,
 };
@@ -44,9 +52,8 @@ export default defineConfig([
     fixedExtension: false,
     clean: false,
     minify: true,
-    plugins: [withoutHashbang, withoutFileBlob],
-    // Their tables of every model and quantisation would be 250 kB that nothing here asks for.
-    treeshake: { moduleSideEffects: [{ test: /@huggingface/, sideEffects: false }] },
+    plugins: [withoutHashbang, lean],
+    treeshake: { moduleSideEffects: false },
     // One file: starting up costs one read, and nothing has to be installed beside it.
     deps: { alwaysBundle: [/.*/], onlyBundle: false },
     banner: { js: `#!/usr/bin/env node\n${bundled}` },
