@@ -1,6 +1,5 @@
 import { own, type RawConfig, section, within } from "../config/raw.ts";
 import {
-  anything,
   type Door,
   flag,
   integer,
@@ -19,21 +18,17 @@ import type { Format, Scheme } from "./scheme.ts";
 const readConfig = reader(() => ({
   format: or(text(), "dense"),
   ignore: or(list(text()), []),
-  config_groups: anything(),
 }));
 const readGroup = reader(() => ({
   targets: or(list(text()), ["Linear"]),
   format: maybe(text()),
-  input_activations: anything(),
 }));
 const readWeights = reader(() => ({
   num_bits: or(integer(1, 16), 8),
   type: or(text(), "int"),
   strategy: maybe(text()),
   group_size: maybe(orNull(integer(-1, 2 ** 20))),
-  block_structure: anything(),
   symmetric: or(flag(), true),
-  actorder: anything(),
 }));
 
 interface Group {

@@ -1,15 +1,5 @@
 import { own, type RawConfig, section, within } from "../config/raw.ts";
-import {
-  anything,
-  type Door,
-  flag,
-  integer,
-  list,
-  maybe,
-  or,
-  reader,
-  text,
-} from "../config/schema.ts";
+import { type Door, flag, integer, list, maybe, or, reader, text } from "../config/schema.ts";
 import { shown } from "../errors.ts";
 import { compressedTensors } from "./compressed-tensors.ts";
 import { fp8, mxfp4, mxfp8, nvfp4 } from "./floats.ts";
@@ -119,7 +109,6 @@ const readGptq = reader(() => ({
   group_size: or(integer(...GROUP), 128),
   desc_act: or(flag(), false),
   lm_head: or(flag(), false),
-  dynamic: anything(),
 }));
 const readOwn = reader(() => ({
   bits: maybe(integer(...BITS)),
