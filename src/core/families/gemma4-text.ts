@@ -7,7 +7,12 @@ import { rmsNorm } from "../layers/norm.ts";
 import { rotary } from "../layers/rotary.ts";
 import type { Place } from "../towers/causal-lm.ts";
 import { lmHead } from "../towers/lm-head.ts";
-import { perLayerInputs, perLayerTable, scaledEmbedding } from "../towers/per-layer-embeddings.ts";
+import {
+  perLayerInputs,
+  perLayerTable,
+  perLayerWidths,
+  scaledEmbedding,
+} from "../towers/per-layer-embeddings.ts";
 import { groups } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import type { DeviceBuffer } from "../tree/tensor.ts";
@@ -58,7 +63,15 @@ export function gemma4Language(raw: RawConfig, context: Context, place: Place, u
           })
         : []),
     ],
-    { component: "text_model", op: { kind: "tower", side: "decoder", width } },
+    {
+      component: "text_model",
+      op: {
+        kind: "tower",
+        side: "decoder",
+        width,
+        ...(perLayer && { beside: perLayerWidths(layers * perLayer.width) }),
+      },
+    },
   );
   const head = lmHead({
     name: place.head.split(".").at(-1) ?? place.head,

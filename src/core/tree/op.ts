@@ -169,6 +169,8 @@ export interface MergeOp {
   readonly kind: "merge";
   /** Whether it selects the placeholders' embeddings first, only to compare shapes (`inputs_embeds[mask]`). */
   readonly checked: boolean;
+  /** Widths of what exists of the prompt while the features are encoded, where it is not its embeddings alone. */
+  readonly waits?: readonly number[];
   /** Whether the features stay referenced until the forward returns (it returns them). */
   readonly kept: boolean;
 }
