@@ -69,6 +69,8 @@ export function gemma4Language(raw: RawConfig, context: Context, place: Place, u
         kind: "tower",
         side: "decoder",
         width,
+        held: 2,
+        rotary: rotaryWidth(text),
         ...(perLayer && { beside: perLayerWidths(layers * perLayer.width) }),
       },
     },
@@ -95,6 +97,13 @@ function rotaryTables(classes: string, text: Gemma4Text): Module {
     }),
   };
 }
+
+/** A table of cosines and sines for each kind of layer. */
+const rotaryWidth = (text: Gemma4Text): number =>
+  [...new Set(text.types)].reduce(
+    (sum, kind) => sum + text.layer(text.types.indexOf(kind)).headDim,
+    0,
+  );
 
 function layer(classes: string, text: Gemma4Text, own: Gemma4Layer, dtype: BufferDtype): Module {
   const { width } = text.sizes;

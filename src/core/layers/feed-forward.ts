@@ -43,7 +43,7 @@ export function gatedFeedForward(
         width,
         inner,
         gated: true,
-        ...(names.length === 2 && { fused: true as const }),
+        ...(names.length === 2 && { keepsGate: true as const }),
       },
     },
   );

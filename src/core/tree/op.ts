@@ -113,8 +113,8 @@ export interface FeedForwardOp {
   readonly width: number;
   readonly inner: number;
   readonly gated: boolean;
-  /** One matrix makes gate and value, which stays whole while both are used. */
-  readonly fused?: true;
+  /** What the gate was made of stays referenced: half of one matrix's output, or a variable of its own. */
+  readonly keepsGate?: true;
 }
 
 /** A routed mixture of gated feed-forwards: each token goes through `perToken` of `experts`. */
