@@ -74,6 +74,8 @@ export function audioOf(model: Model, options: EncoderInput): AudioLengths | nul
     }
     return lengthsFromPositions(geometry, positions);
   }
+  // A language model that hears also reads text alone.
+  if (audioSeconds === 0 && geometry.pooling) return null;
   const seconds = audioSeconds ?? DEFAULT_AUDIO_SECONDS;
   if (!(typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS)) {
     throw new InputError(

@@ -13,6 +13,8 @@ interface Run {
   readonly start?: number;
   /** Tokens that the encoder read. */
   readonly enc?: number;
+  readonly text?: number;
+  readonly images?: number;
   readonly audio_tokens?: number;
   readonly cache?: "dynamic" | "static";
   readonly caches: Readonly<Record<string, number>>;
@@ -49,7 +51,7 @@ const FOLDER = new URL("./transformers/", import.meta.url);
 
 /** Runs that the rules speak of: dynamic cache, no padding, the kernels that can be asked for. */
 export const coveredRun = (run: Run): boolean =>
-  run.cache !== "static" && run.attn !== "math" && !run.padded && !run.mask && !run.input_fp32;
+  run.cache !== "static" && run.attn !== "math" && !run.padded && !run.images && !run.mask && !run.input_fp32;
 
 interface Covered {
   readonly file: string;
@@ -66,7 +68,7 @@ function reports(): Covered[] {
       const measured = JSON.parse(readFileSync(new URL(name, FOLDER), "utf8")) as Measured;
       const config = catalogConfig(measured.model);
       if (config === undefined) return [];
-      const model = describe(config, { resolve: catalogConfig });
+      const model = describe(partOf(name, config), { resolve: catalogConfig });
       return measured.runs.filter(coveredRun).map((run) => ({
         file: name.replace(".json", ""),
         id: measured.model,
@@ -76,6 +78,12 @@ function reports(): Covered[] {
     });
 }
 
+/** Some runs were made of one part of a model that has several. */
+export const partOf = (file: string, config: unknown): unknown =>
+  file.includes("-thinker") && typeof config === "object" && config !== null && "thinker_config" in config
+    ? config.thinker_config
+    : config;
+
 export function optionsOf(model: Model, run: Run): EstimateOptions {
   const generates = run.prompt !== undefined;
   return {
@@ -84,8 +92,9 @@ export function optionsOf(model: Model, run: Run): EstimateOptions {
     attnImplementation: run.attn === "eager" ? "eager" : "sdpa",
     ...(generates && { promptTokens: Math.max(1, (run.prompt ?? 0) + (run.start ?? 0) - (run.audio_tokens ?? 0)) }),
     ...(generates && run.new !== undefined && { maxNewTokens: run.new }),
-    ...(run.enc !== undefined && { encoderSeqLength: run.enc }),
+    ...(model.encoderText && !model.audio && { encoderSeqLength: run.enc ?? run.text }),
     ...(model.audio && run.sec !== undefined && { audioSeconds: run.sec + framesLost(model) }),
+    ...(model.audio?.pooling && run.sec === undefined && { audioSeconds: 0 }),
   };
 }
 

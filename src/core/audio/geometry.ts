@@ -11,8 +11,8 @@ export interface AudioGeometry {
   readonly sampleRate: number;
   /** Features per frame: mel bins, or 1 for raw samples. */
   readonly bins: number;
-  /** The processor hands out a mask of the frames, 8 bytes each, that stays alive with them. */
-  readonly masked?: true;
+  /** The processor hands out a mask of the frames, 8 bytes each, that stays alive with them; every decoding step sums it up. */
+  readonly masked?: true | "summed";
   /** Samples to frames. */
   readonly framing: readonly Step[];
   /** Frames to encoder positions. */

@@ -22,7 +22,12 @@ import { rotary } from "../layers/rotary.ts";
 import type { DecoderSizes } from "../towers/causal-lm.ts";
 import { firstSharing, layerTypesOf } from "../towers/kv-sharing.ts";
 import { lmHead } from "../towers/lm-head.ts";
-import { perLayerInputs, perLayerTable, scaledEmbedding } from "../towers/per-layer-embeddings.ts";
+import {
+  perLayerInputs,
+  perLayerTable,
+  perLayerWidths,
+  scaledEmbedding,
+} from "../towers/per-layer-embeddings.ts";
 import { scalarBuffer } from "../towers/usm-conformer.ts";
 import { groups, upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
@@ -120,7 +125,13 @@ export const gemma3nText = decoderOnly({
           scalarBuffer("per_layer_projection_scale", dtype),
           scalarBuffer("per_layer_input_scale", dtype),
         ],
-        op: { kind: "tower", side: "decoder", width },
+        op: {
+          kind: "tower",
+          side: "decoder",
+          width,
+          rotary: sizes.headDim,
+          beside: perLayerWidths(layers * config.hidden_size_per_layer_input),
+        },
       },
     );
     const head = lmHead({

@@ -82,6 +82,8 @@ export const gemma3n: Family = {
       backbone: "model.language_model",
       head: "lm_head",
     });
+    const { width } = language;
+    const perLayer = perLayerWidth(language.backbone);
     const channels = pairOf(audio.sscp_conv_channel_size, "sscp_conv_channel_size", audioContext);
     const pairs = (field: "sscp_conv_kernel_size" | "sscp_conv_stride_size") => {
       const [a, b] = pairOf(audio[field], field, audioContext);
@@ -89,26 +91,33 @@ export const gemma3n: Family = {
     };
     const strides = pairs("sscp_conv_stride_size");
     const root = module("Gemma3nForConditionalGeneration", "", [
-      module("Gemma3nModel", "model", [
-        mobileNetV5("vision_tower", "vision_encoder"),
-        language.backbone,
-        gemma3nAudio("audio_tower", {
-          bins: audio.input_feat_size,
-          width: audio.hidden_size,
-          layers: audio.conf_num_hidden_layers,
-          heads: audio.conf_num_attention_heads,
-          chunk: audio.conf_attention_chunk_size,
-          left: audio.conf_attention_context_left,
-          right: audio.conf_attention_context_right,
-          kernel: audio.conf_conv_kernel_size,
-          channels,
-          kernels: pairs("sscp_conv_kernel_size"),
-          strides,
-          dtype: statedDtype(audioRaw) ?? "model",
-        }),
-        embedder("embed_vision", "vision_projector", vision, language.width),
-        embedder("embed_audio", "audio_projector", audio, language.width),
-      ]),
+      module(
+        "Gemma3nModel",
+        "model",
+        [
+          mobileNetV5("vision_tower", "vision_encoder"),
+          language.backbone,
+          gemma3nAudio("audio_tower", {
+            bins: audio.input_feat_size,
+            width: audio.hidden_size,
+            layers: audio.conf_num_hidden_layers,
+            heads: audio.conf_num_attention_heads,
+            chunk: audio.conf_attention_chunk_size,
+            left: audio.conf_attention_context_left,
+            right: audio.conf_attention_context_right,
+            kernel: audio.conf_conv_kernel_size,
+            channels,
+            kernels: pairs("sscp_conv_kernel_size"),
+            strides,
+            dtype: statedDtype(audioRaw) ?? "model",
+          }),
+          embedder("embed_vision", "vision_projector", vision, language.width),
+          embedder("embed_audio", "audio_projector", audio, language.width),
+        ],
+        {
+          op: { kind: "merge", checked: true, kept: false, waits: [width, width, width, perLayer] },
+        },
+      ),
       lmHead({
         width: language.width,
         vocab: language.vocab,
@@ -129,6 +138,10 @@ export const gemma3n: Family = {
     };
   },
 };
+
+/** The vectors of all layers are looked up before the audio is encoded. */
+const perLayerWidth = ({ op }: Module): number =>
+  op?.kind === "tower" ? (op.beside?.[0] ?? 0) : 0;
 
 function embedder(
   name: string,

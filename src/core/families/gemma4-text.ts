@@ -7,7 +7,12 @@ import { rmsNorm } from "../layers/norm.ts";
 import { rotary } from "../layers/rotary.ts";
 import type { Place } from "../towers/causal-lm.ts";
 import { lmHead } from "../towers/lm-head.ts";
-import { perLayerInputs, perLayerTable, scaledEmbedding } from "../towers/per-layer-embeddings.ts";
+import {
+  perLayerInputs,
+  perLayerTable,
+  perLayerWidths,
+  scaledEmbedding,
+} from "../towers/per-layer-embeddings.ts";
 import { groups } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import type { DeviceBuffer } from "../tree/tensor.ts";
@@ -58,7 +63,17 @@ export function gemma4Language(raw: RawConfig, context: Context, place: Place, u
           })
         : []),
     ],
-    { component: "text_model", op: { kind: "tower", side: "decoder", width } },
+    {
+      component: "text_model",
+      op: {
+        kind: "tower",
+        side: "decoder",
+        width,
+        held: 2,
+        rotary: rotaryWidth(text),
+        ...(perLayer && { beside: perLayerWidths(layers * perLayer.width) }),
+      },
+    },
   );
   const head = lmHead({
     name: place.head.split(".").at(-1) ?? place.head,
@@ -82,6 +97,13 @@ function rotaryTables(classes: string, text: Gemma4Text): Module {
     }),
   };
 }
+
+/** A table of cosines and sines for each kind of layer. */
+const rotaryWidth = (text: Gemma4Text): number =>
+  [...new Set(text.types)].reduce(
+    (sum, kind) => sum + text.layer(text.types.indexOf(kind)).headDim,
+    0,
+  );
 
 function layer(classes: string, text: Gemma4Text, own: Gemma4Layer, dtype: BufferDtype): Module {
   const { width } = text.sizes;

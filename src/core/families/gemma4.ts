@@ -65,13 +65,12 @@ export const gemma4: Family = {
       : towers(raw, context, language.width);
     const { vision, visionProjector, audio, audioProjector, geometry } = parts;
     const root = module(context.architecture, "", [
-      module(unified ? "Gemma4UnifiedModel" : "Gemma4Model", "model", [
-        vision,
-        language.backbone,
-        audio,
-        visionProjector,
-        audioProjector,
-      ]),
+      module(
+        unified ? "Gemma4UnifiedModel" : "Gemma4Model",
+        "model",
+        [vision, language.backbone, audio, visionProjector, audioProjector],
+        { op: { kind: "merge", checked: true, kept: false } },
+      ),
       lmHead({
         width: language.width,
         vocab: language.vocab,

@@ -85,7 +85,7 @@ export const graniteHybrid = decoderOnly({
         }),
         linear("output_linear", inner, width, { bias: false, divide: { by: "rows" } }),
       ],
-      { op: { kind: "feed-forward", width, inner, gated: true, fused: true } },
+      { op: { kind: "feed-forward", width, inner, gated: true, keepsGate: true } },
     );
     const layers = (attention: boolean, mixer: Module) =>
       stack(

@@ -110,19 +110,27 @@ export const phi4Multimodal: Family = {
           audioEmbedding(audio, width),
         ]),
       ],
-      { component: "text_model", op: { kind: "tower", side: "decoder", width } },
+      {
+        component: "text_model",
+        op: { kind: "tower", side: "decoder", width, rotary: Math.floor(sizes.headDim * partial) },
+      },
     );
     return {
       type: "multimodal",
-      root: module(context.architecture, "", [
-        backbone,
-        lmHead({
-          width,
-          vocab,
-          tiedTo: sizes.tied && "model.embed_tokens.weight",
-          positions: "last",
-        }),
-      ]),
+      root: module(
+        context.architecture,
+        "",
+        [
+          backbone,
+          lmHead({
+            width,
+            vocab,
+            tiedTo: sizes.tied && "model.embed_tokens.weight",
+            positions: "last",
+          }),
+        ],
+        { op: { kind: "merge", checked: false, kept: false } },
+      ),
       audio: {
         sampleRate: SAMPLE_RATE,
         bins: audio.input_size,

@@ -63,21 +63,26 @@ function thinker(raw: RawConfig, context: Context, path: string): Described & { 
   );
   const place = { backbone: joined(path, "model"), head: joined(path, "lm_head") };
   const text = qwen25OmniText(textRaw, textContext, place);
-  const root = module("Qwen2_5OmniThinkerForConditionalGeneration", path, [
-    qwen25Audio("audio_tower", {
-      bins: audio.num_mel_bins,
-      width: audio.d_model,
-      layers: audio.encoder_layers,
-      heads: audio.encoder_attention_heads,
-      inner: audio.encoder_ffn_dim,
-      positions: audio.max_source_positions,
-      window: audio.n_window,
-      out: audio.output_dim,
-    }),
-    qwen25OmniVision(visionRaw, visionContext),
-    text.backbone,
-    languageHead({ ...text, tied: config.tie_word_embeddings }, place, "all"),
-  ]);
+  const root = module(
+    "Qwen2_5OmniThinkerForConditionalGeneration",
+    path,
+    [
+      qwen25Audio("audio_tower", {
+        bins: audio.num_mel_bins,
+        width: audio.d_model,
+        layers: audio.encoder_layers,
+        heads: audio.encoder_attention_heads,
+        inner: audio.encoder_ffn_dim,
+        positions: audio.max_source_positions,
+        window: audio.n_window,
+        out: audio.output_dim,
+      }),
+      qwen25OmniVision(visionRaw, visionContext),
+      text.backbone,
+      languageHead({ ...text, tied: config.tie_word_embeddings }, place, "all"),
+    ],
+    { op: { kind: "merge", checked: false, kept: true } },
+  );
   return {
     type: "audio-llm",
     root,

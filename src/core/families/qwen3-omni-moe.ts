@@ -59,31 +59,36 @@ function thinker(raw: RawConfig, context: Context, path: string): Described {
   const blockPositions = Math.ceil(Math.ceil(Math.ceil(block / 2) / 2) / 2);
   return {
     type: "audio-llm",
-    root: module("Qwen3OmniMoeThinkerForConditionalGeneration", path, [
-      qwenAudioEncoder(
-        {
-          bins: audio.num_mel_bins,
-          width: audio.d_model,
-          layers: audio.encoder_layers,
-          heads: audio.encoder_attention_heads,
-          inner: audio.encoder_ffn_dim,
-          positions: audio.max_source_positions,
-          channels: audio.downsample_hidden_size,
-          chunk: block,
-          block: blockPositions * Math.max(1, Math.floor(audio.n_window_infer / block)),
-          outputs: audio.output_dim,
-        },
-        {
-          name: "audio_tower",
-          class: "Qwen3OmniMoeAudioEncoder",
-          classes: "Qwen3OmniMoeAudio",
-          component: "audio_encoder",
-        },
-      ),
-      qwen3OmniVision(visionRaw, visionContext),
-      text.backbone,
-      languageHead({ ...text, tied: config.tie_word_embeddings }, place, "all"),
-    ]),
+    root: module(
+      "Qwen3OmniMoeThinkerForConditionalGeneration",
+      path,
+      [
+        qwenAudioEncoder(
+          {
+            bins: audio.num_mel_bins,
+            width: audio.d_model,
+            layers: audio.encoder_layers,
+            heads: audio.encoder_attention_heads,
+            inner: audio.encoder_ffn_dim,
+            positions: audio.max_source_positions,
+            channels: audio.downsample_hidden_size,
+            chunk: block,
+            block: blockPositions * Math.max(1, Math.floor(audio.n_window_infer / block)),
+            outputs: audio.output_dim,
+          },
+          {
+            name: "audio_tower",
+            class: "Qwen3OmniMoeAudioEncoder",
+            classes: "Qwen3OmniMoeAudio",
+            component: "audio_encoder",
+          },
+        ),
+        qwen3OmniVision(visionRaw, visionContext),
+        text.backbone,
+        languageHead({ ...text, tied: config.tie_word_embeddings }, place, "all"),
+      ],
+      { op: { kind: "merge", checked: false, kept: true } },
+    ),
     dtype: statedDtype(raw) ?? text.dtype,
     audio: geometry(audio.num_mel_bins, audio.n_window),
     context: contextUpTo(text.maxPositions),

@@ -93,7 +93,7 @@ function samples(raw: RawConfig, context: Context, config: Sizes) {
     entry: convolutionEntry(convolutions),
     geometry: {
       ...sampleGeometry(convolutions.kernels, convolutions.strides),
-      masked: true as const,
+      masked: "summed" as const,
     },
   };
 }

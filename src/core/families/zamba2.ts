@@ -113,7 +113,7 @@ function sharedBlock(config: Config, uses: readonly number[]): Module {
           }),
           forEachUse("gate_up_proj_adapter_list", width, 2 * inner),
         ],
-        { op: { kind: "feed-forward", width, inner, gated: true, fused: true } },
+        { op: { kind: "feed-forward", width, inner, gated: true, keepsGate: true } },
       ),
       norm("input_layernorm", wide),
       norm("pre_ff_layernorm", width),

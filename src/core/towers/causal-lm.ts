@@ -149,7 +149,8 @@ export function causalLm(
       ),
       ...(habits.tables ?? []),
     ],
-    rotary: rotated,
+    // A table of cosines and sines for each kind of layer.
+    rotary: rotated * Math.max(1, habits.rotaryKinds?.length ?? 1),
     headBias: habits.bias?.head,
     logits: habits.logits,
   });

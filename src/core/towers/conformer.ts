@@ -37,7 +37,7 @@ export function halfFeedForward(className: string, name: string, options: HalfFe
       ...(options.after ?? []),
     ],
     {
-      op: { kind: "feed-forward", width, inner, gated },
+      op: { kind: "feed-forward", width, inner, gated, ...(gated && { keepsGate: true as const }) },
       ...(options.buffers && { buffers: options.buffers }),
     },
   );

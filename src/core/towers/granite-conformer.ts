@@ -74,6 +74,7 @@ function layer(classes: string, sizes: GraniteConformerSizes): Module {
       span: { kind: "chunk", size: sizes.block, causal: false, folded: true },
       scores: "scaled-copy",
       cached: false,
+      habits: { always: "math" },
     }),
     { kind: "keys", shared: false },
   );

@@ -127,7 +127,7 @@ export function moonshineDecoder(sizes: MoonshineSizes, parts: DecoderParts): Mo
           linear("fc1", width, 2 * inner, { divide: { by: "columns", units: inner } }),
           linear("fc2", inner, width, { divide: { by: "rows" } }),
         ],
-        { op: { kind: "feed-forward", width, inner, gated: true, fused: true } },
+        { op: { kind: "feed-forward", width, inner, gated: true, keepsGate: true } },
       ),
       unshifted("input_layernorm"),
       unshifted("post_attention_layernorm"),

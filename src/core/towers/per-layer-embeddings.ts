@@ -46,6 +46,9 @@ export const perLayerTable = ({ classes, rows, layers, width, own, dtype }: PerL
   rmsNorm("per_layer_projection_norm", own, `${classes}RMSNorm`),
 ];
 
+/** The rows of the table and what the projection adds to them both stay until the last layer has run. */
+export const perLayerWidths = (width: number): readonly number[] => [width, width];
+
 /** What a layer does with its vector: gate, project back to the width, norm. */
 export const perLayerInputs = (classes: string, width: number, own: number): Module[] => [
   linear("per_layer_input_gate", width, own, { bias: false }),

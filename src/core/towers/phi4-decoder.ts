@@ -62,7 +62,7 @@ export function phi4Layer(sizes: Phi4Sizes): Module {
           ...adapters("gate_up_proj", width, 2 * inner),
           ...adapters("down_proj", inner, width),
         ],
-        { op: { kind: "feed-forward", width, inner, gated: true } },
+        { op: { kind: "feed-forward", width, inner, gated: true, keepsGate: true } },
       ),
       rmsNorm("input_layernorm", width, "Phi4MultimodalRMSNorm"),
       rmsNorm("post_attention_layernorm", width, "Phi4MultimodalRMSNorm"),

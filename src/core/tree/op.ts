@@ -116,8 +116,8 @@ export interface FeedForwardOp {
   readonly width: number;
   readonly inner: number;
   readonly gated: boolean;
-  /** One matrix makes gate and value, which stays whole while both are used. */
-  readonly fused?: true;
+  /** What the gate was made of stays referenced: half of one matrix's output, or a variable of its own. */
+  readonly keepsGate?: true;
 }
 
 /** A routed mixture of gated feed-forwards: each token goes through `perToken` of `experts`. */
@@ -172,6 +172,8 @@ export interface MergeOp {
   readonly kind: "merge";
   /** Whether it selects the placeholders' embeddings first, only to compare shapes (`inputs_embeds[mask]`). */
   readonly checked: boolean;
+  /** Widths of what exists of the prompt while the features are encoded, where it is not its embeddings alone. */
+  readonly waits?: readonly number[];
   /** Whether the features stay referenced until the forward returns (it returns them). */
   readonly kept: boolean;
 }

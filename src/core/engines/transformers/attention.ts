@@ -79,7 +79,7 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
   const own: HeldBuffer[] = cached
     ? paddedCache(op, flow)
     : [held("keys", keys), held("values", keys)];
-  const grouped = op.kvHeads < op.heads;
+  const grouped = copied(op);
   const repeated: HeldBuffer[] = grouped
     ? [held("repeated keys", repeat(op, flow)), held("repeated values", repeat(op, flow))]
     : [];
@@ -99,6 +99,7 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
         buffers: [
           ...buffers,
           ...repeated,
+          ...viewed(op, flow),
           held("scores and their softmax", scores(op, flow, softmaxBytes(flow))),
         ],
       },
@@ -131,6 +132,13 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
   }
   return moments;
 }
+
+/** Keys and values are copied for every query head of a group; a single head is only viewed so. */
+const copied = ({ kvHeads, heads }: AttentionOp): boolean => kvHeads > 1 && kvHeads < heads;
+
+/** The product with a view of a single head takes a copy for every query head, of keys and values in turn. */
+const viewed = (op: AttentionOp, flow: Flow): HeldBuffer[] =>
+  op.kvHeads === 1 && op.heads > 1 ? [held("keys of every query head", repeat(op, flow))] : [];
 
 /** Keys or values repeated for every query head, because the kernel with a mask takes no groups. */
 export const repeat = (op: AttentionOp, flow: Flow): Product => [
@@ -180,7 +188,7 @@ function mathKernel(op: AttentionOp, flow: Flow, queries: Product): Moment {
 
 /** One position asks. A dynamic cache appends by making a new tensor of one layer's keys before the old one goes. */
 function decoding(op: AttentionOp, flow: Flow): Moment[] {
-  const grouped = op.kvHeads < op.heads;
+  const grouped = copied(op);
   const { span } = op;
   const window = span.kind === "window" ? span.size : undefined;
   const seen: Flow =
@@ -207,7 +215,13 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
     const bytes = op.scores === "scaled-copy" ? 2 * (half(flow) ? 2 : 4) : softmaxBytes(flow);
     moments.push({
       at: "",
-      buffers: [queries, ...repeated, ...padded, held("scores", scores(op, seen, bytes))],
+      buffers: [
+        queries,
+        ...repeated,
+        ...viewed(op, seen),
+        ...padded,
+        held("scores", scores(op, seen, bytes)),
+      ],
     });
     return moments;
   }

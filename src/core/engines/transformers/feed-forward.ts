@@ -11,7 +11,7 @@ export function feedForwardMoments(op: FeedForwardOp, flow: Flow): Moment[] {
         held("activated gate", inner),
         held("up projection", inner),
         held("their product", inner),
-        ...(op.fused ? [held("gate, beside the up projection", inner)] : []),
+        ...(op.keepsGate ? [held("gate before its activation", inner)] : []),
       ]
     : [held("fc1", inner), held("activation", inner)];
   return [{ at: "", buffers }];

@@ -2,6 +2,7 @@ import { caches } from "../../derive/caches.ts";
 import { bytesOf } from "../../dtype.ts";
 import type { Model } from "../../model.ts";
 import { times } from "../../quantity/product.ts";
+import { walk } from "../../tree/walk.ts";
 import type { Amount, Engine, HeldBuffer, LinePlan, Moment, Phase, Setup } from "../engine.ts";
 import { weightLines } from "../weights.ts";
 import { flows, held, meanwhile } from "./flow.ts";
@@ -82,7 +83,10 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
   const [first] = running;
   if (first) {
     // An audio language model embeds its prompt before it encodes the audio.
-    const waiting = merge && decoder ? [embeddings(decoder, setup)] : [];
+    const waiting =
+      merge && decoder
+        ? (merge.waits ?? [decoder.op.width]).map((width) => ofPrompt(width, setup))
+        : [];
     const moments = [
       // One after the other, so the largest of all of them counts.
       ...running.flatMap((encoder) =>
@@ -95,13 +99,14 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
       ...(merge && decoder ? mergeMoments(merge, decoder.op.width, flow.encode) : []),
     ];
     lines.push(activations(first, { encode: { peakOf: moments } }));
-    if (!merge && decoder) lines.push(encoderOutput(first, setup));
+    if (decoder && attends(decoder)) lines.push(encoderOutput(first, setup));
   }
   if (model.encoderText && !model.audio) lines.push(encoderIds(decoder !== undefined));
   if (merge?.kept && decoder) lines.push(features(decoder, setup));
   if (decoder) {
-    lines.push(tokenIds(merge !== undefined));
+    lines.push(tokenIds(merge !== undefined && first !== undefined));
     const moments = (phase: "prefill" | "decode"): Moment[] => [
+      ...(phase === "decode" && model.audio?.masked === "summed" ? [summedMask()] : []),
       ...towerMoments(decoder, flow[phase]),
       ...(head ? [headMoment(head, decoder.op.width, flow[phase])] : []),
     ];
@@ -116,11 +121,20 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
   return lines;
 }
 
-const embeddings = (decoder: Tower, setup: Setup): HeldBuffer =>
-  held("token embeddings", [
+/** Whether a decoder attends to what the encoder puts out. */
+function attends({ module }: Tower): boolean {
+  let found = false;
+  walk(module, ({ op }) => {
+    if (op?.kind === "attention" && op.over === "cross") found = true;
+  });
+  return found;
+}
+
+const ofPrompt = (width: number, setup: Setup): HeldBuffer =>
+  held("embedded prompt", [
     times("batch", "sequences"),
     times("prompt", "tokens"),
-    times(decoder.op.width, "wide"),
+    times(width, "wide"),
     times(bytesOf(setup.compute), `B ${setup.compute}`),
   ]);
 
@@ -229,6 +243,18 @@ function features(decoder: Tower, setup: Setup): LinePlan {
     alive: { prefill: { sum } },
   };
 }
+
+/** Every step sums the mask of the samples up, to know how many positions they became. */
+const summedMask = (): Moment => ({
+  at: "mask",
+  buffers: [
+    held("running sum of the mask", [
+      times("batch", "sequences"),
+      times("heldFrames", "frames"),
+      times(8, "B int64"),
+    ]),
+  ],
+});
 
 /** One row of fp32 scores per sequence stays referenced from one decoding step to the next. */
 const lastScores = (vocab: number): LinePlan => ({

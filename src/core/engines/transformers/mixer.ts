@@ -45,7 +45,7 @@ function scan(op: ScanOp, flow: Flow): Moment[] {
     {
       at: "scan",
       buffers: [
-        held("decays, inputs and their product, channels × state", wide(flow, inner * state, 3)),
+        held("decays, inputs and their product", wide(flow, inner * state, 3)),
         held("step and output in fp32", wide(flow, inner, 2)),
         held("projection in", hidden(flow, 2 * inner)),
         held("convolved input, step and its parts", hidden(flow, 4 * inner)),
@@ -65,9 +65,9 @@ function scan(op: ScanOp, flow: Flow): Moment[] {
 function dual(op: StateSpaceDualOp, flow: Flow): Moment[] {
   const { heads, headDim, state, chunk, projected, convolved } = op;
   const ofStates = (count: number): HeldBuffer =>
-    held("B, C and products with them, heads × state", wide(flow, heads * state, count, chunk));
+    held("B, C and products with them", wide(flow, heads * state, count, chunk));
   const ofChunks = (count: number): HeldBuffer =>
-    held("decays and scores, heads × chunk", wide(flow, heads * chunk, count, chunk));
+    held("decays and scores within chunks", wide(flow, heads * chunk, count, chunk));
   const ofHeads = (count: number): HeldBuffer =>
     held("inputs and outputs of heads in fp32", wide(flow, heads * headDim, count, chunk));
   const rest = [

@@ -63,6 +63,7 @@ export function relativeMoments(
       return [at("", scores("gated bias"), scores("scores with it"), scores("softmax"))];
     case "keys": {
       const sums = [scores("scores"), scores("scores of positions")];
+      if (op.always === "math") return blockwise(op, flow, own, one);
       if (op.relative.shared) return [at("", ...sums, scores("softmax"))];
       const distances = held("distances", [flow.queries, flow.keys, times(8, "B int64")]);
       const looked = at("positions", vectors(op, flow), distances, ...sums);
@@ -99,4 +100,32 @@ export function relativeMoments(
     default:
       return [];
   }
+}
+
+/**
+ * Blocks through SDPA's plain kernel, which computes in fp32: copies of queries, keys and values, scaled ones of the
+ * first two, and those again in the order that a product wants.
+ */
+function blockwise(
+  op: AttentionOp,
+  flow: Flow,
+  own: readonly HeldBuffer[],
+  one: Product,
+): Moment[] {
+  const wide = times(headsHere(flow, op.heads) * op.headDim, "wide");
+  const fp32 = (label: string, count: number): HeldBuffer =>
+    held(label, [times(count, ""), ...flow.sequences, flow.queries, wide, times(4, "B fp32")]);
+  const scores = (bytes: number): HeldBuffer =>
+    held("scores in fp32", [...one.slice(0, -1), times(bytes, "B a score")]);
+  const frame = [
+    ...own,
+    held("padded input", hidden(flow, op.width)),
+    vectors(op, flow),
+    held("scores of positions", one),
+    ...(half(flow) ? [fp32("copies of queries, keys and values", 3)] : []),
+  ];
+  return [
+    { at: "scores", buffers: [...frame, fp32("scaled queries and keys, twice", 4), scores(4)] },
+    { at: "softmax", buffers: [...frame, scores(9), fp32("output", 1)] },
+  ];
 }
