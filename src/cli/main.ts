@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { InputError, shown } from "../core/errors.ts";
 import { version } from "../version.ts";
+import { addAnswers } from "./answers.ts";
 
 /** Bad input of any kind; a defect of ours exits with 1 and its stack. */
 const BAD_INPUT = 2;
@@ -73,6 +74,7 @@ function program(): Command {
       "--engine <name>",
       "whose rules: transformers, vllm (or vllm@0.15), faster-whisper, whisper.cpp, generic (default: transformers)",
     )
+    .option("--gpu <device>", "a device of `gpus`, or several: l4, h100-80gb, 2x4090")
     .option("--gpu-memory <size>", "memory of one device with its unit: 24GiB, 80GB")
     .addOption(number("--gpu-memory-utilization <share>", "vllm: share of it that is used"))
     .addOption(number("--max-num-seqs <n>", "vllm: sequences in a batch"))
@@ -100,6 +102,7 @@ function program(): Command {
     .description("the catalog: models that are known without a file or a network")
     .option("--json", "as JSON")
     .action(async (options) => (await import("./models.ts")).modelsCommand(options));
+  addAnswers(root);
   for (const command of root.commands) if (command.registeredArguments.length > 0) sourced(command);
   for (const command of root.commands) command.exitOverride().configureOutput(SILENT);
   return root;

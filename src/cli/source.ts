@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { catalogConfig } from "../catalog/index.ts";
 import { describe } from "../core/describe.ts";
 import { InputError, shown } from "../core/errors.ts";
+import type { Model } from "../core/model.ts";
 import type { Opened } from "../hub/open.ts";
 import { startProgress } from "./progress.ts";
 
@@ -96,4 +97,14 @@ function upTo(most: number, file: number): Buffer {
     length += count;
   }
   return Buffer.concat(chunks);
+}
+
+/** The same for commands that need the described model: exact weights alone do not answer them. */
+export async function loadModel(
+  name: string,
+  flags: SourceFlags = {},
+): Promise<{ id: string; model: Model }> {
+  const opened = await load(name, flags);
+  if (opened.model) return { id: opened.id, model: opened.model };
+  throw new InputError("unknown-model-type", `${shown(name)}: ${opened.undescribed}`, name);
 }

@@ -8,19 +8,18 @@ import {
   type Condition,
   type Engine,
   holds,
+  type LinePlan,
   type Phase,
+  type Serving,
   type Setup,
 } from "./engines/engine.ts";
 import { engines, findEngine } from "./engines/index.ts";
 import { InputError } from "./errors.ts";
 import type { Model } from "./model.ts";
-import type { AxisValues } from "./quantity/axis.ts";
-import {
-  dominates,
-  evaluatePolynomial,
-  type Polynomial,
-  polynomial,
-} from "./quantity/polynomial.ts";
+import { AXES, type AxisValues } from "./quantity/axis.ts";
+import { type Compiled, compiled, evaluateCompiled, lengthsInto } from "./quantity/compiled.ts";
+import { dominates, type Polynomial, polynomial } from "./quantity/polynomial.ts";
+import type { Product } from "./quantity/product.ts";
 import { quantisedCount, restDtype } from "./quantization/stored.ts";
 import { reportCheckpoint } from "./report/checkpoint.ts";
 import { writeLedger } from "./report/ledger.ts";
@@ -106,39 +105,41 @@ export interface QuickTotal {
 /** A model with everything settled that does not depend on lengths, for asking about many workloads. */
 export interface Prepared {
   readonly model: Model;
+  readonly engine: Engine;
   readonly setup: Setup;
   /** Same total as `estimate` gives, in about a microsecond. */
   total(options: WorkloadOptions): QuickTotal;
   /** The same for lengths that are settled already. */
   totalAt(values: AxisValues): QuickTotal;
+  /** The lengths of a workload. @throws InputError as `estimate` does. */
+  settle(options: WorkloadOptions): AxisValues;
+  /** What a serving engine decides for these lengths; null for engines that do not serve. */
+  serving(values: AxisValues): Serving | null;
 }
 
 /** Works out all formulas of a model once. `total` of the result equals `estimate` of the same workload. */
 export function prepare(
   model: Model,
-  options: Pick<EstimateOptions, "engine"> & SetupOptions = {},
+  options: Pick<EstimateOptions, "engine" | "maxModelLen"> & SetupOptions = {},
 ): Prepared {
   const { engine, version } = engineOf(model, options);
   const setup = setupFor(engine, model, { ...options, ...version });
   const plans = engine.plan(model, setup);
   const expansion = expansionOf(model, setup);
-  const phases = engine.phases(model).map((phase) => ({
-    phase,
-    amounts: plans.flatMap((plan) => {
-      const amount = plan.alive[phase];
-      return amount ? [compile(amount)] : [];
-    }),
-  }));
+  const phases = engine.phases(model).map((phase) => ({ phase, ...compile(plans, phase) }));
+  const lengths = new Float64Array(AXES.length);
   const totalAt = (values: AxisValues): QuickTotal => {
+    lengthsInto(lengths, values);
     let most = -1;
     let peak: Phase = "load";
-    for (const { phase, amounts } of phases) {
-      let total = 0;
+    for (const { phase, whole, amounts } of phases) {
+      let total = evaluateCompiled(whole, lengths);
       for (const amount of amounts) {
         let size = 0;
         for (const { formula, when } of amount) {
-          if (!holds(when, values)) continue;
-          size = Math.max(size, evaluatePolynomial(formula, values));
+          if (when && !holds(when, values)) continue;
+          const one = evaluateCompiled(formula, lengths);
+          if (one > size) size = one;
         }
         total += Math.ceil(size);
       }
@@ -155,11 +156,16 @@ export function prepare(
     }
     return { totalMemoryBytes: most, peakPhase: peak };
   };
+  const settle = (workload: WorkloadOptions) =>
+    axesOf(settleWorkload(model, workload, IGNORED), expansion);
   return {
     model,
+    engine,
     setup,
     totalAt,
-    total: (workload) => totalAt(axesOf(settleWorkload(model, workload, IGNORED), expansion)),
+    settle,
+    total: (workload) => totalAt(settle(workload)),
+    serving: (values) => engine.serving?.(model, setup, values) ?? null,
   };
 }
 
@@ -171,8 +177,40 @@ interface Candidate {
   readonly when?: Condition;
 }
 
+interface CompiledPhase {
+  /** All sums of whole bytes, as one formula. */
+  readonly whole: Compiled;
+  /** The others, each rounded up by itself: moments of which the largest counts, sums that can end in half a byte. */
+  readonly amounts: readonly (readonly {
+    readonly formula: Compiled;
+    readonly when?: Condition;
+  }[])[];
+}
+
+function compile(plans: readonly LinePlan[], phase: Phase): CompiledPhase {
+  const whole: Product[] = [];
+  const others: (readonly Candidate[])[] = [];
+  for (const { alive } of plans) {
+    const amount = alive[phase];
+    if (!amount) continue;
+    const [only, ...more] = candidates(amount);
+    if (!only) continue;
+    if (more.length === 0 && "sum" in amount && only.formula.every(isWhole))
+      whole.push(...amount.sum);
+    else others.push([only, ...more]);
+  }
+  return {
+    whole: compiled(polynomial(whole)),
+    amounts: others.map((all) =>
+      all.map(({ formula, when }) => ({ formula: compiled(formula), ...(when && { when }) })),
+    ),
+  };
+}
+
+const isWhole = ({ coefficient }: Polynomial[number]): boolean => Number.isInteger(coefficient);
+
 /** The formulas that can be the largest; those that another one covers whatever the lengths are dropped. */
-function compile(amount: Amount): readonly Candidate[] {
+function candidates(amount: Amount): readonly Candidate[] {
   if ("sum" in amount) return [{ formula: polynomial(amount.sum) }];
   const all = amount.peakOf.map(
     ({ buffers, when }): Candidate => ({

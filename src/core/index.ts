@@ -1,4 +1,28 @@
 /** The pure library: configs in, numbers out. No network, no disk, no clock. */
+export { type Change, changes } from "./answers/changes.ts";
+export { type Compared, type CompareOptions, compare } from "./answers/compare.ts";
+export {
+  type DeviceFit,
+  type Fit,
+  type FitOptions,
+  fitAll,
+  fitOn,
+  fitWithChanges,
+  type Verdict,
+} from "./answers/fit.ts";
+export { type ServeLine, vllmServe } from "./answers/flags.ts";
+export {
+  type Bound,
+  type DurationPoint,
+  type Limit,
+  type Limits,
+  type LimitsOptions,
+  limits,
+} from "./answers/limits.ts";
+export { type Margin, parseMargin } from "./answers/margin.ts";
+export { parseNumbers } from "./answers/ranges.ts";
+export { type Outcome, onDevices, type Runner, runner } from "./answers/runner.ts";
+export { type Axes, type Point, pointCount, type Subject, sweep } from "./answers/sweep.ts";
 export {
   type AudioGeometry,
   type AudioLengths,
@@ -39,6 +63,8 @@ export {
 export { estimateCheckpoint } from "./estimate-checkpoint.ts";
 export type { Family } from "./families/family.ts";
 export { families } from "./families/index.ts";
+export type { Device } from "./hardware/device.ts";
+export { devices, findDevice, type Gpus, gpusOf, gpusOfSize, parseGpus } from "./hardware/index.ts";
 export { MODEL_TYPES, type Model, type ModelType } from "./model.ts";
 export {
   calculateActivationMemory,
@@ -55,7 +81,9 @@ export {
   detectModelType,
   normalizeConfig,
 } from "./quantities.ts";
+export { rowWriter } from "./render/formats.ts";
 export { renderParameters } from "./render/parameters.ts";
+export type { Cell, Column, Row, RowWriter } from "./render/rows.ts";
 export { renderExplained, renderReport } from "./render/text.ts";
 export type { CheckpointReport, ReportedComparison, Some } from "./report/checkpoint.ts";
 export type { Ledger, Line } from "./report/ledger.ts";

@@ -38,7 +38,7 @@ export interface Workload {
 }
 
 /** A million sequences: beyond it a number is a mistake, not a plan. */
-const MAX_BATCH = 2 ** 20;
+export const MAX_BATCH = 2 ** 20;
 
 /**
  * Settles the workload: checks every number, turns seconds into positions and tokens, and fits prompt and generation

@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 
 /**
- * Arrows point one way: tree ← layers ← families; tree ← derive ← engines; engines ← report ← render.
+ * Arrows point one way: tree ← layers ← families; tree ← derive ← engines; engines ← report ← answers ← render.
  * biome.json refuses the same imports while one types; this table is the one to read.
  */
 interface Wall {
@@ -64,7 +64,21 @@ const WALLS: readonly Wall[] = [
   },
   { room: "core/engines", never: ["families", "report", "render", "index.ts"].map(inCore) },
   { room: "core/report", never: ["families", "render", "index.ts"].map(inCore) },
-  { room: "core/render", only: ["core/render", "core/report", "core/units.ts"] },
+  {
+    room: "core/answers",
+    never: ["families", "layers", "towers", "render", "index.ts"].map(inCore),
+  },
+  {
+    room: "core/render",
+    only: [
+      "core/render",
+      "core/report",
+      "core/answers",
+      "core/hardware",
+      "core/units.ts",
+      "core/errors.ts",
+    ],
+  },
   { room: "catalog", only: ["catalog", "core"], packages: [], typesOnly: ["core"] },
   { room: "hub", never: ["cli", "web"] },
 ];
@@ -176,6 +190,7 @@ describe("the check itself", () => {
     ["core/derive", "core/derive/weights.ts", "../index.ts"],
     ["core/engines", "core/engines/vllm/blocks.ts", "../../families/llama.ts"],
     ["core/report", "core/report/fit.ts", "../render/text.ts"],
+    ["core/answers", "core/answers/fit.ts", "../families/index.ts"],
     ["core/render", "core/render/text.ts", "../engines/vllm.ts"],
     ["catalog", "catalog/index.ts", "../hub/hub.ts"],
     ["catalog", "catalog/index.ts", "node:fs"],

@@ -1,5 +1,5 @@
-import { follow, type Step } from "../step.ts";
-import { AXES, type Axis, type AxisValues } from "./axis.ts";
+import type { Step } from "../step.ts";
+import { AXES, type Axis } from "./axis.ts";
 import { limited, type Product } from "./product.ts";
 
 /**
@@ -41,24 +41,6 @@ export function polynomial(sum: readonly Product[]): Polynomial {
     byKey.set(key, { key, coefficient: before + coefficient, slots });
   }
   return [...byKey.values()].filter((monomial) => monomial.coefficient !== 0);
-}
-
-export function evaluatePolynomial(terms: Polynomial, values: AxisValues): number {
-  let sum = 0;
-  for (let i = 0; i < terms.length; i++) {
-    const term = terms[i] as Monomial;
-    let product = term.coefficient;
-    const slots = term.slots;
-    for (let j = 0; j < slots.length; j++) {
-      const slot = slots[j] as Slot;
-      const length = values[slot.axis];
-      const value = slot.through ? follow(slot.through, length) : length;
-      const kept = value < slot.atMost ? value : slot.atMost;
-      product *= slot.per > 0 ? Math.ceil(kept / slot.per) : kept;
-    }
-    sum += product;
-  }
-  return sum;
 }
 
 /** Whether `a` is at least `b` whatever the axes are (all of them at least 0): coefficient by coefficient. */

@@ -1,0 +1,72 @@
+import { parseMargin } from "../core/answers/margin.ts";
+import { InputError } from "../core/errors.ts";
+import type { EstimateOptions } from "../core/estimate.ts";
+import { type Gpus, gpusOfSize, parseGpus } from "../core/hardware/index.ts";
+import { parseSize } from "../core/units.ts";
+import { MAX_TOKENS, whole } from "../core/whole.ts";
+import type { SourceFlags } from "./source.ts";
+
+/** What commander hands over: sizes and devices are still text. */
+export type TextOptions = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOverhead"> &
+  SourceFlags & {
+    deviceOverhead?: string;
+    gpu?: string;
+    gpuMemory?: string;
+    margin?: string;
+    seqLength?: number;
+    explain?: true;
+    json?: true;
+  };
+
+/** The options as the library takes them. A device sets the memory, and the ranks where none are asked for. */
+export function settled(options: TextOptions): EstimateOptions {
+  const { seqLength, explain, json, gpu, gpuMemory, deviceOverhead, margin, ...others } = options;
+  const { revision, refresh, timeout, offline, ...rest } = others;
+  if (seqLength !== undefined && rest.maxModelLen !== undefined && seqLength !== rest.maxModelLen) {
+    throw new InputError(
+      "inconsistent",
+      `--max-model-len is ${rest.maxModelLen} and --seq-length is ${seqLength}, but they mean the same: keep one.`,
+      "maxModelLen",
+    );
+  }
+  if (seqLength !== undefined) whole(seqLength, "seqLength", MAX_TOKENS);
+  return {
+    ...rest,
+    ...(deviceOverhead !== undefined && {
+      deviceOverhead: parseSize(deviceOverhead, "--device-overhead"),
+    }),
+    ...(seqLength !== undefined && { maxModelLen: seqLength }),
+  };
+}
+
+/** The device that was asked for, if any. */
+export function gpusOf(options: TextOptions): Gpus | undefined {
+  if (options.gpu === undefined && options.gpuMemory === undefined) return undefined;
+  if (options.gpu !== undefined && options.gpuMemory !== undefined) {
+    throw new InputError(
+      "inconsistent",
+      "Both --gpu and --gpu-memory were given, and each sets the memory of the device: keep one.",
+      "gpuMemory",
+    );
+  }
+  return options.gpu !== undefined
+    ? parseGpus(options.gpu)
+    : gpusOfSize(
+        parseSize(options.gpuMemory ?? "", "--gpu-memory"),
+        options.tensorParallelSize ?? 1,
+      );
+}
+
+/** For commands that make no sense without one. */
+export function requiredGpus(options: TextOptions): Gpus {
+  const gpus = gpusOf(options);
+  if (gpus) return gpus;
+  throw new InputError(
+    "unknown-option",
+    "No device is given: name one with --gpu (see `gpus`), or state its memory with --gpu-memory, such as 24GiB.",
+    "gpu",
+  );
+}
+
+export const withMargin = ({ margin }: TextOptions) =>
+  margin === undefined ? {} : { margin: parseMargin(margin) };
