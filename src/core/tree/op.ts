@@ -44,6 +44,10 @@ export type Op =
       readonly width: number;
       readonly blocks: readonly Block[];
       readonly norms?: "before" | "after";
+      /** Its input is gone once the first block has run. */
+      readonly releases?: true;
+      /** Hidden states that stay referenced while its blocks run, besides the usual ones (input, residual, norm). */
+      readonly keeps?: number;
     }
   /** Maps encoder positions to the language model's width: one matrix after the other, by output width. */
   | { readonly kind: "projector"; readonly widths: readonly number[] }

@@ -93,17 +93,15 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
       const one = held("scores", scores(op, flow, half(flow) ? 2 : 4));
       return [{ at: "", buffers: [...buffers, one, { ...one, label: "scaled scores" }] }];
     }
-    return [
-      {
-        at: "",
-        buffers: [
-          ...buffers,
-          ...repeated,
-          ...viewed(op, flow),
-          held("scores and their softmax", scores(op, flow, softmaxBytes(flow))),
-        ],
-      },
-    ];
+    const moment: Moment = {
+      at: "",
+      buffers: [
+        ...buffers,
+        ...repeated,
+        held("scores and their softmax", scores(op, flow, softmaxBytes(flow))),
+      ],
+    };
+    return [moment, ...viewed(op, flow, moment)];
   }
   const output = held("attention output", queries);
   // The flash kernel keeps the layout of the queries, so that the output projection needs a copy; the fp32 kernel does not.
@@ -136,9 +134,20 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
 /** Keys and values are copied for every query head of a group; a single head is only viewed so. */
 const copied = ({ kvHeads, heads }: AttentionOp): boolean => kvHeads > 1 && kvHeads < heads;
 
-/** The product with a view of a single head takes a copy for every query head, of keys and values in turn. */
-const viewed = (op: AttentionOp, flow: Flow): HeldBuffer[] =>
-  op.kvHeads === 1 && op.heads > 1 ? [held("keys of every query head", repeat(op, flow))] : [];
+/**
+ * The product with a view of a single head takes a copy for every query head, of keys and values in turn; one sequence
+ * alone needs none.
+ */
+const viewed = (op: AttentionOp, flow: Flow, moment: Moment | undefined): Moment[] =>
+  moment && op.kvHeads === 1 && op.heads > 1
+    ? [
+        {
+          ...moment,
+          buffers: [...moment.buffers, held("keys of every query head", repeat(op, flow))],
+          when: { axis: "decoded", atLeast: 2 },
+        },
+      ]
+    : [];
 
 /** Keys or values repeated for every query head, because the kernel with a mask takes no groups. */
 export const repeat = (op: AttentionOp, flow: Flow): Product => [
@@ -215,15 +224,9 @@ function decoding(op: AttentionOp, flow: Flow): Moment[] {
     const bytes = op.scores === "scaled-copy" ? 2 * (half(flow) ? 2 : 4) : softmaxBytes(flow);
     moments.push({
       at: "",
-      buffers: [
-        queries,
-        ...repeated,
-        ...viewed(op, seen),
-        ...padded,
-        held("scores", scores(op, seen, bytes)),
-      ],
+      buffers: [queries, ...repeated, ...padded, held("scores", scores(op, seen, bytes))],
     });
-    return moments;
+    return [...moments, ...viewed(op, seen, moments.at(-1))];
   }
   if (grouped && !half(flow)) {
     moments.push({

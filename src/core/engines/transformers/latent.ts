@@ -26,9 +26,6 @@ export function latentMoments(op: AttentionOp, unrotated: number, flow: Flow): M
     const bytes = softmaxBytes(flow);
     return [
       { at: "", buffers: [...own, held("scores and their softmax", scores(op, flow, bytes))] },
-      ...(flow.phase === "decode"
-        ? [{ at: "", buffers: [...own, past("values, copied", op.valueDim)] }]
-        : []),
     ];
   }
   return [

@@ -76,14 +76,15 @@ function over(steps: readonly Step[], flow: Flow): Flow {
 
 /** Tables of relative positions that the first layer makes for all of them. */
 function sharedOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
+  const found = new Map<string, HeldBuffer[]>();
   for (const { children } of layers) {
     for (const { op } of children) {
-      if (op?.kind !== "attention" || op.over === "cross") continue;
+      if (op?.kind !== "attention" || found.has(op.over)) continue;
       const tables = sharedPositions(op, folded(op, flow));
-      if (tables.length > 0) return tables;
+      if (tables.length > 0) found.set(op.over, tables);
     }
   }
-  return [];
+  return [...found.values()].flat();
 }
 
 /** A prompt as long as the sliding window needs a boolean mask, which the model's frame keeps for all layers. */
@@ -157,7 +158,8 @@ function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
   let kept: HeldBuffer[] = [];
   return op.blocks.flatMap((block, index) => {
     const frame = [
-      held("layer input", state),
+      ...(index > 0 && op.releases ? [] : [held("layer input", state)]),
+      ...(op.keeps ? [held("what its frame keeps", [times(op.keeps, ""), ...state])] : []),
       ...(op.norms === "after"
         ? index > 0
           ? [held("norm", state)]
