@@ -13,8 +13,8 @@ export type Span =
       readonly kind: "chunk";
       readonly size: number;
       readonly causal: boolean;
-      /** The blocks are folded into the batch, so that scores across them never exist. */
-      readonly folded?: true;
+      /** The blocks are folded into the batch, or run one by one, so that scores across them never exist. */
+      readonly folded?: true | "one by one";
     };
 
 /**

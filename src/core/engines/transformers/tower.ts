@@ -1,12 +1,13 @@
 import { type Factor, type Product, times } from "../../quantity/product.ts";
 import type { Step } from "../../step.ts";
 import type { Component, Module } from "../../tree/module.ts";
-import type { AttentionOp, ConvFrontEnd, FeatureMap, Op } from "../../tree/op.ts";
+import type { AttentionOp, Op } from "../../tree/op.ts";
 import { walk } from "../../tree/walk.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
 import { attentionMoments, folded, keptScores } from "./attention.ts";
 import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
-import { element, type Flow, half, held, hidden, isEager, meanwhile } from "./flow.ts";
+import { element, type Flow, held, hidden, isEager, meanwhile } from "./flow.ts";
+import { frontEnd } from "./front-end.ts";
 import { mixerMoments } from "./mixer.ts";
 import { sharedPositions } from "./relative.ts";
 
@@ -122,35 +123,6 @@ function maskOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
     held(`${span} mask`, [...flow.sequences, flow.queries, flow.keys, element(flow)]),
   );
 }
-
-/** Each convolution's output and its activation, at the length that it leaves. */
-function frontEnd(op: ConvFrontEnd, flow: Flow): Moment[] {
-  if (op.moments) {
-    return op.moments.map((maps) => ({
-      at: maps.at(-1)?.label ?? "",
-      buffers: maps
-        .filter((map) => map.only === undefined || half(flow))
-        .map((map) => held(map.label, mapSize(map, flow))),
-    }));
-  }
-  const total = op.strides.reduce((product, stride) => product * stride, 1);
-  let passed = 1;
-  return op.strides.map((stride, index) => {
-    passed *= stride;
-    const size: Product = [times(total / passed, ""), ...hidden(flow, op.width)];
-    return {
-      at: `conv${index + 1}`,
-      buffers: [held("convolution", size), held("activation", size)],
-    };
-  });
-}
-
-const mapSize = ({ steps, width, bytes }: FeatureMap, flow: Flow): Product => [
-  ...flow.sequences,
-  { of: "frames", label: "positions", through: steps },
-  times(width, "channels"),
-  bytes === undefined ? element(flow) : times(bytes, "B"),
-];
 
 function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
   const state = hidden(flow, op.width);
