@@ -1,21 +1,26 @@
 import { InputError } from "../core/errors.ts";
 import { type EstimateOptions, estimate } from "../core/estimate.ts";
+import { estimateCheckpoint } from "../core/estimate-checkpoint.ts";
 import { renderExplained, renderReport } from "../core/render/text.ts";
+import type { MemoryReport } from "../core/report/memory-report.ts";
 import { parseSize } from "../core/units.ts";
 import { MAX_TOKENS, whole } from "../core/whole.ts";
-import { load } from "./source.ts";
+import type { Opened } from "../hub/open.ts";
+import { load, type SourceFlags } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
-type Options = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOverhead"> & {
-  deviceOverhead?: string;
-  gpuMemory?: string;
-  seqLength?: number;
-  explain?: true;
-  json?: true;
-};
+type Options = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOverhead"> &
+  SourceFlags & {
+    deviceOverhead?: string;
+    gpuMemory?: string;
+    seqLength?: number;
+    explain?: true;
+    json?: true;
+  };
 
-export function estimateCommand(model: string, options: Options): void {
-  const { seqLength, explain, json, gpuMemory, deviceOverhead, ...rest } = options;
+export async function estimateCommand(model: string, options: Options): Promise<void> {
+  const { seqLength, explain, json, gpuMemory, deviceOverhead, ...others } = options;
+  const { revision, refresh, timeout, offline, ...rest } = others;
   if (seqLength !== undefined && rest.maxModelLen !== undefined && seqLength !== rest.maxModelLen) {
     throw new InputError(
       "inconsistent",
@@ -24,10 +29,9 @@ export function estimateCommand(model: string, options: Options): void {
     );
   }
   if (seqLength !== undefined) whole(seqLength, "seqLength", MAX_TOKENS);
-  const loaded = load(model);
-  const report = estimate(loaded.model, {
+  const opened = await load(model, options);
+  const report = reportOf(opened, {
     ...rest,
-    id: loaded.id,
     ...(deviceOverhead !== undefined && {
       deviceOverhead: parseSize(deviceOverhead, "--device-overhead"),
     }),
@@ -36,4 +40,15 @@ export function estimateCommand(model: string, options: Options): void {
   });
   if (json) print(JSON.stringify(report, undefined, 2));
   else print((explain ? renderExplained : renderReport)(report, terminalStyle()));
+}
+
+/** The report of what was found: of the described model, or of its checkpoint alone. */
+function reportOf(opened: Opened, options: EstimateOptions): MemoryReport {
+  const { id, model, notes } = opened;
+  if (!model) return estimateCheckpoint(opened.checkpoint, { id, why: opened.undescribed, notes });
+  const { checkpoint, comparable } = opened;
+  return estimate(
+    { ...model, assumptions: [...model.assumptions, ...notes] },
+    { ...options, id, ...(checkpoint && { checkpoint }), ...(comparable && { comparable }) },
+  );
 }

@@ -3,6 +3,7 @@ import { InputError, nearest, shown } from "./errors.ts";
 import { type Context, type Family, statedDtype } from "./families/family.ts";
 import { families, languages } from "./families/index.ts";
 import type { Model } from "./model.ts";
+import { readQuantization } from "./quantization/read.ts";
 import type { Place } from "./towers/causal-lm.ts";
 import type { Module } from "./tree/module.ts";
 import { joined, walk } from "./tree/walk.ts";
@@ -33,11 +34,13 @@ export function describe(config: unknown, options: DescribeOptions = {}): Model 
   const stated = own(raw, "dtype") ?? own(raw, "torch_dtype") ?? undefined;
   if (dtype === undefined && stated !== undefined)
     assumptions.add(`The config's dtype ${shown(stated)} is not known and is passed over.`);
+  const quantization = readQuantization(raw, assumptions);
   const model: Model = {
     architecture,
     family: family.name,
     ...described,
     dtype,
+    ...(quantization && { quantization }),
     assumptions: [...assumptions],
     defaulted: [...defaulted],
   };

@@ -15,6 +15,8 @@ export type InputErrorCode =
   | "does-not-fit"
   | "not-served"
   | "unreadable"
+  | "no-access"
+  | "unreachable"
   | "too-large";
 
 /**

@@ -1,4 +1,6 @@
 import { attentionType } from "./derive/attention-type.ts";
+import type { Checkpoint, StoredTensor } from "./derive/checkpoint.ts";
+import { compareCheckpoint } from "./derive/compare.ts";
 import { countParameters } from "./derive/parameters.ts";
 import { type DescribeOptions, describe } from "./describe.ts";
 import {
@@ -19,8 +21,10 @@ import {
   type Polynomial,
   polynomial,
 } from "./quantity/polynomial.ts";
+import { quantisedCount, restDtype } from "./quantization/stored.ts";
+import { reportCheckpoint } from "./report/checkpoint.ts";
 import { writeLedger } from "./report/ledger.ts";
-import { MemoryReport, totalsOf } from "./report/memory-report.ts";
+import { MemoryReport, type ReportedQuantization, totalsOf } from "./report/memory-report.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 
@@ -29,6 +33,10 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
   readonly engine?: string;
   /** What to call the model in the report. */
   readonly id?: string;
+  /** What the checkpoint's header says: the report then compares it with the described tree. */
+  readonly checkpoint?: Checkpoint;
+  /** The checkpoint's tensors under the tree's names where the format has names of its own; empty: they cannot be compared. */
+  readonly comparable?: readonly StoredTensor[];
 }
 
 /**
@@ -38,7 +46,7 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
 export function estimate(model: Model, options: EstimateOptions = {}): MemoryReport {
   const assumptions = [...model.assumptions];
   const { engine, version } = engineOf(model, options);
-  const setup = settleSetup(model, { ...options, ...version }, assumptions);
+  const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
   const ledger = writeLedger(engine.plan(model, setup), values);
@@ -50,6 +58,7 @@ export function estimate(model: Model, options: EstimateOptions = {}): MemoryRep
     attentionType: attentionType(model.root),
     parameterCount: countParameters(model.root).total,
     precision: setup.precision,
+    quantization: reportedQuantization(model, setup, engine),
     kvCacheDtype: setup.kvCache,
     engine: engine.name,
     workload: {
@@ -64,7 +73,17 @@ export function estimate(model: Model, options: EstimateOptions = {}): MemoryRep
     serving: engine.serving?.(model, setup, values) ?? null,
     ledger,
     assumptions,
+    checkpoint: options.checkpoint ? checked(model, options.checkpoint, options) : null,
   });
+}
+
+function checked(
+  model: Model,
+  checkpoint: Checkpoint,
+  { comparable = checkpoint.tensors }: EstimateOptions,
+) {
+  const comparison = comparable.length > 0 ? compareCheckpoint(model.root, comparable) : undefined;
+  return reportCheckpoint(checkpoint, comparison);
 }
 
 /**
@@ -100,7 +119,7 @@ export function prepare(
   options: Pick<EstimateOptions, "engine"> & SetupOptions = {},
 ): Prepared {
   const { engine, version } = engineOf(model, options);
-  const setup = settleSetup(model, { ...options, ...version });
+  const setup = setupFor(engine, model, { ...options, ...version });
   const plans = engine.plan(model, setup);
   const expansion = expansionOf(model, setup);
   const phases = engine.phases(model).map((phase) => ({
@@ -170,6 +189,52 @@ function compile(amount: Amount): readonly Candidate[] {
   );
 }
 
+/** @throws InputError for what the engine cannot do: a precision that it has no weights in, several devices. */
+function setupFor(
+  engine: Engine,
+  model: Model,
+  options: SetupOptions & { readonly maxModelLen?: number },
+  assumed?: string[],
+): Setup {
+  const setup = settleSetup(
+    model,
+    { ...engine.presets, ...options },
+    assumed,
+    engine.uniformPrecision,
+  );
+  if (engine.precisions && !engine.precisions.includes(setup.precision)) {
+    throw new InputError(
+      "unknown-precision",
+      `--engine ${engine.name} holds no weights in ${setup.precision}: use --precision ${engine.precisions.join(", ")}.`,
+      "precision",
+    );
+  }
+  if (engine.singleDevice && setup.tensorParallel > 1) {
+    throw new InputError(
+      "inconsistent",
+      `--engine ${engine.name} runs on one device, but --tensor-parallel-size is ${setup.tensorParallel}: leave it out or use another engine.`,
+      "tensorParallelSize",
+    );
+  }
+  return setup;
+}
+
+function reportedQuantization(
+  model: Model,
+  setup: Setup,
+  engine: Engine,
+): ReportedQuantization | null {
+  if (!setup.quantization) return null;
+  const { quantised, rest } = quantisedCount(model.root, setup, engine.servesWhole);
+  return {
+    scheme: setup.quantization.name,
+    stated: setup.quantization === model.quantization,
+    quantizedParameters: quantised,
+    otherParameters: rest,
+    otherDtype: restDtype(setup),
+  };
+}
+
 /** A language model expands its whole input for beams, audio included; an encoder-decoder only what it generates. */
 const expansionOf = (model: Model, { expansion }: Setup) => ({
   expansion,
@@ -184,7 +249,7 @@ function engineOf(
   model: Model,
   options: Pick<EstimateOptions, "engine">,
 ): { engine: Engine; version: { engineVersion?: string } } {
-  const asked: unknown = options.engine ?? engines[0]?.name;
+  const asked: unknown = options.engine === undefined ? engines[0]?.name : options.engine;
   const [name, version] = typeof asked === "string" ? asked.split("@") : [asked];
   const engine = findEngine(name);
   const reason = engine.refuses?.(model);

@@ -9,6 +9,13 @@ export {
 export { parseJson } from "./config/raw.ts";
 export { type AttentionType, attentionType } from "./derive/attention-type.ts";
 export {
+  type Checkpoint,
+  type StoredShare,
+  type StoredTensor,
+  storedByDtype,
+} from "./derive/checkpoint.ts";
+export { type Comparison, compareCheckpoint, type ShapeDifference } from "./derive/compare.ts";
+export {
   countParameters,
   type DeviceBufferRow,
   deviceBuffers,
@@ -29,6 +36,7 @@ export {
   prepare,
   type QuickTotal,
 } from "./estimate.ts";
+export { estimateCheckpoint } from "./estimate-checkpoint.ts";
 export type { Family } from "./families/family.ts";
 export { families } from "./families/index.ts";
 export { MODEL_TYPES, type Model, type ModelType } from "./model.ts";
@@ -49,6 +57,7 @@ export {
 } from "./quantities.ts";
 export { renderParameters } from "./render/parameters.ts";
 export { renderExplained, renderReport } from "./render/text.ts";
+export type { CheckpointReport, ReportedComparison, Some } from "./report/checkpoint.ts";
 export type { Ledger, Line } from "./report/ledger.ts";
 export {
   MemoryReport,

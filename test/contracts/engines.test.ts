@@ -11,6 +11,8 @@ import {
   prepare,
 } from "llm-memory-calculator";
 import { describe, expect, it } from "vitest";
+import { elements } from "../../src/core/tree/tensor.ts";
+import { walk } from "../../src/core/tree/walk.ts";
 import { modelOf, reportIfItFits, SPREAD, sizesOf } from "../models.ts";
 
 /** What every engine owes, for every family: a new engine or family is tried without a line here. */
@@ -114,12 +116,18 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
     for (const line of weights)
       expect(Object.keys(line.alive).sort()).toEqual(phases.map(({ phase }) => phase).sort());
     // A serving engine pads vocabularies, adds biases and leaves sub-models out: other numbers, tested where it is.
-    if (engine.serving) return;
+    if (engine.serving || engine.precisions) return;
     const fp16 = calculateMemory(id, { engine: name, precision: "fp16" });
     const held = fp16.ledger.lines
       .filter(({ kind, component }) => kind === "weights" && component !== "runtime")
       .reduce((sum, { bytes }) => sum + bytes, 0);
-    expect(held).toBe(2 * fp16.parameterCount);
+    // Tensors that the reference keeps in fp32 take two bytes more.
+    let wide = 0;
+    walk(model.root, ({ tensors }, { copies }) => {
+      for (const { shape, dtype, tiedTo } of tensors)
+        if (dtype === "fp32" && tiedTo === undefined) wide += copies * elements(shape);
+    });
+    expect(held).toBe(2 * (fp16.parameterCount + wide));
   });
 
   it("needs no less when the batch grows", () => {
@@ -180,7 +188,7 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
   });
 
   // Tensors only: communication between ranks and the allocator's segments can cost more than a rank saves.
-  it("never holds more on each rank when there are more ranks", () => {
+  it.skipIf(engine.singleDevice)("never holds more on each rank when there are more ranks", () => {
     const tensors = (one: MemoryReport) =>
       one.ledger.lines.filter(({ kind }) => kind !== "overhead").map(({ bytes }) => bytes);
     const sum = (one: MemoryReport) => tensors(one).reduce((a, b) => a + b, 0);
@@ -200,11 +208,19 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
   });
 
   it("needs no more for smaller weights", () => {
-    const weights = ["int4", "nf4", "int8", "fp16", "fp32"].map(
+    const known = (["int4", "nf4", "int8", "fp16", "fp32"] as const).filter(
+      (precision) => engine.precisions?.includes(precision) ?? true,
+    );
+    const weights = known.map(
       (precision) => calculateMemory(id, { engine: name, precision }).weightMemoryBytes,
     );
     expect([...weights].sort((a, b) => a - b)).toEqual(weights);
-    expect(new Set(weights).size).toBe(weights.length);
+    // Convolutions and tables alone are nothing that a scheme would quantise.
+    let linear = false;
+    walk(model.root, ({ op }) => {
+      linear ||= op?.kind === "linear";
+    });
+    expect(new Set(weights).size).toBe(linear || name === "generic" ? weights.length : 2);
   });
 
   it("grows along every axis from anywhere", () => {
@@ -224,7 +240,7 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
         }),
         fc.constantFrom(...axes),
         fc.integer({ min: 1, max: 500 }),
-        fc.constantFrom(1, 2, 8),
+        fc.constantFrom(...(engine.singleDevice ? [1] : [1, 2, 8])),
         (workload, axis, step, tensorParallelSize) => {
           const options = { engine: name, tensorParallelSize, ...workload };
           const less = reportIfItFits(id, options);

@@ -19,6 +19,7 @@ export const generic: Engine = {
   name: "generic",
   summary:
     "engine-neutral upper bound: everything held at once, encoder K/V of all layers included",
+  uniformPrecision: true,
   phases: () => ["all"],
   plan(model, setup) {
     const lines = weightLines(model, setup, ["all"]);

@@ -163,7 +163,7 @@ function hearing(raw: RawConfig, context: Context, width: number) {
           inner,
           positions: config.max_source_positions,
         },
-        { name: "apm", classes: "MiniCPMWhisper", component: "audio_encoder" },
+        { name: "apm", classes: "MiniCPMWhisper", component: "audio_encoder", servedWhole: true },
       ),
       module(
         "MultiModalProjector",

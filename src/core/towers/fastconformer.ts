@@ -93,6 +93,7 @@ export function fastConformer(
         kind: "tower",
         side: "encoder",
         width,
+        servedWhole: true,
         entry: stridingEntry({
           channels: config.subsampling_conv_channels,
           bins: config.num_mel_bins,

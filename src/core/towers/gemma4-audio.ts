@@ -53,7 +53,10 @@ export function gemma4Audio(name: string, sizes: Gemma4AudioSizes): Module {
       stack(upTo(sizes.layers), layer(sizes)),
       linear("output_proj", width, sizes.outputs),
     ],
-    { component: "audio_encoder", op: { kind: "tower", side: "encoder", width } },
+    {
+      component: "audio_encoder",
+      op: { kind: "tower", side: "encoder", width, servedWhole: true },
+    },
   );
 }
 

@@ -66,6 +66,7 @@ export function phi4Conformer(name: string, sizes: Phi4ConformerSizes): Module {
         kind: "tower",
         side: "encoder",
         width,
+        servedWhole: true,
         entry: stridingEntry({
           channels: sizes.stemChannels,
           bins,

@@ -44,7 +44,13 @@ export function qwen25Audio(
     ],
     {
       component: "audio_encoder",
-      op: { kind: "tower", side: "encoder", width, entry: melEntry(bins, width) },
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        entry: melEntry(bins, width),
+        servedWhole: true,
+      },
     },
   );
 }

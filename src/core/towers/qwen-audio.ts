@@ -84,7 +84,13 @@ export function qwenAudioEncoder(sizes: QwenAudioSizes, named: Named): Module {
     ],
     {
       component: named.component,
-      op: { kind: "tower", side: "encoder", width, entry: chunkedEntry(sizes) },
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        servedWhole: { before: 16 },
+        entry: chunkedEntry(sizes),
+      },
     },
   );
 }

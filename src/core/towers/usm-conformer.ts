@@ -66,6 +66,7 @@ export function gemma3nAudio(name: string, sizes: UsmSizes): Module {
         kind: "tower",
         side: "encoder",
         width,
+        servedWhole: true,
         entry: {
           kind: "conv-front-end",
           bins: sizes.bins,

@@ -26,6 +26,8 @@ export const COMPONENTS = [
   "coarse_acoustics",
   "fine_acoustics",
   "lora",
+  /** A model whose parts cannot be told apart. */
+  "model",
 ] as const;
 export type Component = (typeof COMPONENTS)[number];
 

@@ -66,8 +66,11 @@ export type Op =
       readonly beside?: readonly number[];
       /** Width of the rotary cosines and sines that are made once for all layers. */
       readonly rotary?: number;
-      /** vLLM runs the reference's own module for it: whole on every tensor-parallel rank, nothing fused. */
-      readonly servedWhole?: boolean;
+      /**
+       * vLLM runs the reference's own module for it, whole on every tensor-parallel rank: still, or before the minor version
+       * that brought one of its own (`{ before: 16 }`: up to v0.15).
+       */
+      readonly servedWhole?: boolean | { readonly before: number };
       /** From frames to the positions that it runs over, where they are not those that it hands on. */
       readonly runsOver?: readonly Step[];
       /** It reads text, and does not run when audio comes in. */
