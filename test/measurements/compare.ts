@@ -124,7 +124,8 @@ const STATES = ["conv_state", "ssm_state"];
 
 /** Caches when the last token has been fed, by kind. */
 export function cacheComparisons(): Comparison[] {
-  return reports().flatMap(({ file, id, run, report }) => {
+  // Runs without any recorded cache made it by other means than `generate()`.
+  return reports().filter(({ run }) => Object.keys(run.caches).length > 0).flatMap(({ file, id, run, report }) => {
     const decode = (keep: (label: string, kind: string) => boolean) =>
       report.ledger.lines
         .filter(({ label, kind }) => keep(label, kind))

@@ -129,7 +129,9 @@ export const gemma3nText = decoderOnly({
           kind: "tower",
           side: "decoder",
           width,
-          rotary: sizes.headDim,
+          rotary: sizes.headDim * new Set(types).size,
+          // The embedding, its streams, and those stacked.
+          held: 1 + 2 * config.altup_num_inputs,
           beside: perLayerWidths(layers * config.hidden_size_per_layer_input),
         },
       },
@@ -166,6 +168,13 @@ interface Kind {
   readonly dtype: Dtype | "model";
 }
 
+/** In `Gemma3nTextDecoderLayer.forward`: the normed prediction, Laurel's output, attention's, its sum, and the result. */
+const ADDED = 5;
+
+/** The gate is a variable of its own, for the layers that keep only its largest values. */
+const keepsGate = (part: Module): Module =>
+  part.op?.kind === "feed-forward" ? { ...part, op: { ...part.op, keepsGate: true } } : part;
+
 function layer(sizes: DecoderSizes, config: Config, { slides, shares, dtype }: Kind): Module {
   const { width, inner, heads, kvHeads, headDim } = sizes;
   const norm = (name: string, of = width) => rmsNorm(name, of, "Gemma3nRMSNorm");
@@ -199,7 +208,7 @@ function layer(sizes: DecoderSizes, config: Config, { slides, shares, dtype }: K
         scores: "fp32-softmax",
         cached: !shares,
       }),
-      gatedFeedForward("Gemma3nTextMLP", "mlp", width, inner),
+      keepsGate(gatedFeedForward("Gemma3nTextMLP", "mlp", width, inner)),
       norm("input_layernorm"),
       norm("post_attention_layernorm"),
       norm("pre_feedforward_layernorm"),
@@ -225,6 +234,14 @@ function layer(sizes: DecoderSizes, config: Config, { slides, shares, dtype }: K
       ]),
       ...perLayerInputs("Gemma3n", width, config.hidden_size_per_layer_input),
     ],
-    { op: { kind: "layer", width, blocks: [{ run: "self_attn" }, { run: "mlp" }] } },
+    {
+      op: {
+        kind: "layer",
+        width,
+        blocks: [{ run: "self_attn" }, { run: "mlp" }],
+        // The other streams of its input, the predictions of all, and what Laurel and attention add to the active one.
+        keeps: 2 * streams - 1 + ADDED,
+      },
+    },
   );
 }

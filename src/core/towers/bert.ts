@@ -31,6 +31,8 @@ export interface BertLayerOptions {
   readonly attention?: Pick<AttentionOp, "always" | "returns" | "relative">;
   /** How many positions see each other, where it is not all of them. */
   readonly chunk?: number;
+  /** Hidden states that the layer keeps besides the usual ones. */
+  readonly keeps?: number;
   /** "after": norms lie in the two output modules (BERT); "before": they are the caller's. */
   readonly norms: "before" | "after";
 }
@@ -84,11 +86,12 @@ export function splitFeedForward(options: BertLayerOptions): Module[] {
 }
 
 /** What such a layer does, wherever its norms are. */
-export const splitLayerOp = ({ width, inner, norms }: BertLayerOptions): Op => ({
+export const splitLayerOp = ({ width, inner, norms, keeps }: BertLayerOptions): Op => ({
   kind: "layer",
   width,
   blocks: [{ run: "attention" }, { run: { kind: "feed-forward", width, inner, gated: false } }],
   norms,
+  ...(keeps !== undefined && { keeps }),
 });
 
 /** One layer of BERT (Devlin et al. 2018), norms after each block. */

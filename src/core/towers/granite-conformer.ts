@@ -42,7 +42,7 @@ export function graniteConformer(classes: string, sizes: GraniteConformerSizes):
       buffers: [
         { name: "attention_dists", shape: [block, block], dtype: "int64", persistent: false },
       ],
-      op: { kind: "tower", side: "encoder", width },
+      op: { kind: "tower", side: "encoder", width, held: 0 },
     },
   );
 }
@@ -98,5 +98,6 @@ function layer(classes: string, sizes: GraniteConformerSizes): Module {
       layerNorm("post_norm", width),
     ],
     ["ff1", "attn", "conv", "ff2"],
+    { releases: true },
   );
 }

@@ -35,7 +35,7 @@ export function qwen25Audio(
       stack(
         upTo(layers),
         whisperEncoderLayer("Qwen2_5OmniAudio", sizes, {
-          span: { kind: "chunk", size: window, causal: false },
+          span: { kind: "chunk", size: window, causal: false, folded: "one by one" },
           scores: "fp32-softmax",
         }),
       ),

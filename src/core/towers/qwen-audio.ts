@@ -66,7 +66,7 @@ export function qwenAudioEncoder(sizes: QwenAudioSizes, named: Named): Module {
   const layer = whisperEncoderLayer(named.classes, sizes, {
     keyBias: true,
     scores: "fp32-softmax",
-    span: { kind: "chunk", size: sizes.block, causal: false },
+    span: { kind: "chunk", size: sizes.block, causal: false, folded: "one by one" },
   });
   return module(
     named.class,

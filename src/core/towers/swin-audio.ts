@@ -86,6 +86,8 @@ function stage(sizes: SwinAudioSizes, index: number): Module {
     attention: { always: "eager", returns: "nothing" },
     chunk: area,
     norms: "before",
+    // Shifted, cut into windows, attended, put together, shifted back, and without padding.
+    keeps: 6,
   };
   const block = module(
     `${CLASSES}Layer`,

@@ -81,7 +81,8 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
       scores: "scaled-copy",
       cached: cross,
     });
-    return over === "self" ? withPositions(plain, { kind: "bias" }) : plain;
+    // Attention to the encoder gets a bias of zeros.
+    return withPositions(plain, { kind: "bias" });
   };
   const norm = (layer: number) =>
     rmsNorm(`layer.${layer}.layer_norm`, width, `${classes}LayerNorm`);

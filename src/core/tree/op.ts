@@ -13,8 +13,8 @@ export type Span =
       readonly kind: "chunk";
       readonly size: number;
       readonly causal: boolean;
-      /** The blocks are folded into the batch, so that scores across them never exist. */
-      readonly folded?: true;
+      /** The blocks are folded into the batch, or run one by one, so that scores across them never exist. */
+      readonly folded?: true | "one by one";
     };
 
 /**
@@ -44,6 +44,10 @@ export type Op =
       readonly width: number;
       readonly blocks: readonly Block[];
       readonly norms?: "before" | "after";
+      /** Its input is gone once the first block has run. */
+      readonly releases?: true;
+      /** Hidden states that stay referenced while its blocks run, besides the usual ones (input, residual, norm). */
+      readonly keeps?: number;
     }
   /** Maps encoder positions to the language model's width: one matrix after the other, by output width. */
   | { readonly kind: "projector"; readonly widths: readonly number[] }

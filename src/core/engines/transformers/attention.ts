@@ -1,6 +1,7 @@
 import { type Factor, type Product, times } from "../../quantity/product.ts";
 import type { AttentionOp } from "../../tree/op.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
+import { decoding } from "./decoding.ts";
 import { element, type Flow, half, headsHere, held, hidden, isEager } from "./flow.ts";
 import { latentMoments } from "./latent.ts";
 import { relativeMoments } from "./relative.ts";
@@ -18,7 +19,7 @@ export function attentionMoments(op: AttentionOp, cached: boolean, flow: Flow): 
 
 /** Blocks that are folded into the batch: each is a sequence of its own, the last one padded. */
 export function folded({ span }: AttentionOp, flow: Flow): Flow {
-  if (span.kind !== "chunk" || !span.folded) return flow;
+  if (span.kind !== "chunk" || span.folded !== true) return flow;
   const block = times(span.size, "positions in a block");
   return {
     ...flow,
@@ -31,7 +32,7 @@ export function folded({ span }: AttentionOp, flow: Flow): Flow {
 export const keysOf = (op: AttentionOp, flow: Flow): Factor =>
   op.over === "cross" ? flow.memory : flow.keys;
 
-const perHead = (op: AttentionOp, heads: number, flow: Flow): Factor =>
+export const perHead = (op: AttentionOp, heads: number, flow: Flow): Factor =>
   times(headsHere(flow, heads) * op.headDim, "wide");
 
 /** Scores of every head: queries × keys, `bytes` each. */
@@ -89,21 +90,25 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
   }
   if (isEager(op, flow)) {
     const buffers = [held("queries", queries), ...own];
+    if (op.span.kind === "chunk" && op.span.folded === "one by one") {
+      const block = times(op.span.size, "positions in a block");
+      const seen = { ...flow, sequences: [], queries: block, keys: block };
+      const one = held("scores of one block", scores(op, seen, softmaxBytes(flow)));
+      return [{ at: "", buffers: [...buffers, one] }];
+    }
     if (op.scores === "scaled-copy") {
       const one = held("scores", scores(op, flow, half(flow) ? 2 : 4));
       return [{ at: "", buffers: [...buffers, one, { ...one, label: "scaled scores" }] }];
     }
-    return [
-      {
-        at: "",
-        buffers: [
-          ...buffers,
-          ...repeated,
-          ...viewed(op, flow),
-          held("scores and their softmax", scores(op, flow, softmaxBytes(flow))),
-        ],
-      },
-    ];
+    const moment: Moment = {
+      at: "",
+      buffers: [
+        ...buffers,
+        ...repeated,
+        held("scores and their softmax", scores(op, flow, softmaxBytes(flow))),
+      ],
+    };
+    return [moment, ...viewed(op, flow, moment)];
   }
   const output = held("attention output", queries);
   // The flash kernel keeps the layout of the queries, so that the output projection needs a copy; the fp32 kernel does not.
@@ -134,11 +139,22 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
 }
 
 /** Keys and values are copied for every query head of a group; a single head is only viewed so. */
-const copied = ({ kvHeads, heads }: AttentionOp): boolean => kvHeads > 1 && kvHeads < heads;
+export const copied = ({ kvHeads, heads }: AttentionOp): boolean => kvHeads > 1 && kvHeads < heads;
 
-/** The product with a view of a single head takes a copy for every query head, of keys and values in turn. */
-const viewed = (op: AttentionOp, flow: Flow): HeldBuffer[] =>
-  op.kvHeads === 1 && op.heads > 1 ? [held("keys of every query head", repeat(op, flow))] : [];
+/**
+ * The product with a view of a single head takes a copy for every query head, of keys and values in turn; one sequence
+ * alone needs none.
+ */
+export const viewed = (op: AttentionOp, flow: Flow, moment: Moment | undefined): Moment[] =>
+  moment && op.kvHeads === 1 && op.heads > 1
+    ? [
+        {
+          ...moment,
+          buffers: [...moment.buffers, held("keys of every query head", repeat(op, flow))],
+          when: { axis: "decoded", atLeast: 2 },
+        },
+      ]
+    : [];
 
 /** Keys or values repeated for every query head, because the kernel with a mask takes no groups. */
 export const repeat = (op: AttentionOp, flow: Flow): Product => [
@@ -149,7 +165,7 @@ export const repeat = (op: AttentionOp, flow: Flow): Product => [
 ];
 
 /** Copies of cached keys and values whose heads are padded to another width. */
-function paddedCache(op: AttentionOp, flow: Flow): HeldBuffer[] {
+export function paddedCache(op: AttentionOp, flow: Flow): HeldBuffer[] {
   if (op.paddedDim === undefined || op.paddedDim === op.headDim) return [];
   const size: Product = [
     ...flow.sequences,
@@ -186,71 +202,10 @@ function mathKernel(op: AttentionOp, flow: Flow, queries: Product): Moment {
   };
 }
 
-/** One position asks. A dynamic cache appends by making a new tensor of one layer's keys before the old one goes. */
-function decoding(op: AttentionOp, flow: Flow): Moment[] {
-  const grouped = copied(op);
-  const { span } = op;
-  const window = span.kind === "window" ? span.size : undefined;
-  const seen: Flow =
-    window === undefined ? flow : { ...flow, keys: { ...flow.keys, atMost: window } };
-  const repeated: HeldBuffer[] = grouped
-    ? [held("repeated keys", repeat(op, seen)), held("repeated values", repeat(op, seen))]
-    : [];
-  const one: Product = [...flow.sequences, seen.keys, perHead(op, op.kvHeads, flow), element(flow)];
-  const queries = held("queries", hidden(flow, headsHere(flow, op.heads) * op.headDim));
-  const padded = paddedCache(op, flow);
-  const moments: Moment[] = padded.length > 0 ? [{ at: "", buffers: [queries, ...padded] }] : [];
-  if (op.over === "self") {
-    moments.push({
-      at: "",
-      buffers: [
-        queries,
-        held("one layer's keys, appended", one),
-        // A sliding cache cuts values and keys anew at every step.
-        ...(window !== undefined ? [held("one layer's values, appended", one)] : []),
-      ],
-    });
-  }
-  if (isEager(op, flow)) {
-    const bytes = op.scores === "scaled-copy" ? 2 * (half(flow) ? 2 : 4) : softmaxBytes(flow);
-    moments.push({
-      at: "",
-      buffers: [
-        queries,
-        ...repeated,
-        ...viewed(op, seen),
-        ...padded,
-        held("scores", scores(op, seen, bytes)),
-      ],
-    });
-    return moments;
-  }
-  if (grouped && !half(flow)) {
-    moments.push({
-      at: "sdpa math",
-      buffers: [
-        queries,
-        ...repeated,
-        held("scaled keys", repeat(op, seen)),
-        held("scores", scores(op, seen, 8)),
-      ],
-      ...(window !== undefined && { when: { axis: "cached", below: window } }),
-    });
-  }
-  if (grouped && (window !== undefined || flow.setup.cache === "static")) {
-    moments.push({
-      at: "sdpa with a mask",
-      buffers: [queries, ...repeated],
-      ...(flow.setup.cache === "dynamic" &&
-        window !== undefined && { when: { axis: "cached", atLeast: window } }),
-    });
-  }
-  return moments;
-}
-
 /** The softmax of a layer, which eager attention returns and the layer's frame keeps while its feed-forward runs. */
 export function keptScores(op: AttentionOp, flow: Flow): HeldBuffer[] {
   if (!isEager(op, flow) || op.returns === "nothing") return [];
+  if (op.span.kind === "chunk" && op.span.folded === "one by one") return [];
   if (op.sinks) return [held("attention weights, still referenced", sinkScores(op, flow))];
   return [held("attention weights, still referenced", scores(op, flow, half(flow) ? 2 : 4))];
 }

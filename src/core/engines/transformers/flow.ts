@@ -55,7 +55,7 @@ export const half = ({ setup }: Flow): boolean => bytesOf(setup.compute) === 2;
 
 /** Whether scores exist as tensors: the user asked for plain steps, or the reference knows nothing else. */
 export const isEager = (op: AttentionOp, flow: Flow): boolean =>
-  flow.setup.attention === "eager" || op.always === "eager";
+  op.always === undefined ? flow.setup.attention === "eager" : op.always === "eager";
 
 /** A hidden state of `width` for every position that runs. */
 export const hidden = (flow: Flow, width: number): Product => [

@@ -24,11 +24,19 @@ export function latentMoments(op: AttentionOp, unrotated: number, flow: Flow): M
   ];
   if (isEager(op, flow)) {
     const bytes = softmaxBytes(flow);
+    // The product with values cut out of the decompressed tensor takes a copy, unless one sequence runs alone.
+    const copy = past("values, copied", op.valueDim);
     return [
-      { at: "", buffers: [...own, held("scores and their softmax", scores(op, flow, bytes))] },
       ...(flow.phase === "decode"
-        ? [{ at: "", buffers: [...own, past("values, copied", op.valueDim)] }]
+        ? [
+            {
+              at: "",
+              buffers: [...own, copy],
+              when: { axis: "decoded", atLeast: 2 } as const,
+            },
+          ]
         : []),
+      { at: "", buffers: [...own, held("scores and their softmax", scores(op, flow, bytes))] },
     ];
   }
   return [

@@ -7,7 +7,7 @@ import { element, type Flow, half, headsHere, held, hidden, isEager } from "./fl
 const tableOf = (op: AttentionOp, flow: Flow): Product => [
   times(headsHere(flow, op.heads), "heads"),
   flow.queries,
-  flow.keys,
+  op.over === "cross" ? flow.memory : flow.keys,
   element(flow),
 ];
 
@@ -119,7 +119,6 @@ function blockwise(
     held("scores in fp32", [...one.slice(0, -1), times(bytes, "B a score")]);
   const frame = [
     ...own,
-    held("padded input", hidden(flow, op.width)),
     vectors(op, flow),
     held("scores of positions", one),
     ...(half(flow) ? [fp32("copies of queries, keys and values", 3)] : []),

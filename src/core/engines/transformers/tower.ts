@@ -1,12 +1,13 @@
 import { type Factor, type Product, times } from "../../quantity/product.ts";
 import type { Step } from "../../step.ts";
 import type { Component, Module } from "../../tree/module.ts";
-import type { AttentionOp, ConvFrontEnd, FeatureMap, Op } from "../../tree/op.ts";
+import type { AttentionOp, Op } from "../../tree/op.ts";
 import { walk } from "../../tree/walk.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
 import { attentionMoments, folded, keptScores } from "./attention.ts";
 import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
-import { element, type Flow, half, held, hidden, isEager, meanwhile } from "./flow.ts";
+import { element, type Flow, held, hidden, isEager, meanwhile } from "./flow.ts";
+import { frontEnd } from "./front-end.ts";
 import { mixerMoments } from "./mixer.ts";
 import { sharedPositions } from "./relative.ts";
 
@@ -76,14 +77,15 @@ function over(steps: readonly Step[], flow: Flow): Flow {
 
 /** Tables of relative positions that the first layer makes for all of them. */
 function sharedOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
+  const found = new Map<string, HeldBuffer[]>();
   for (const { children } of layers) {
     for (const { op } of children) {
-      if (op?.kind !== "attention" || op.over === "cross") continue;
+      if (op?.kind !== "attention" || found.has(op.over)) continue;
       const tables = sharedPositions(op, folded(op, flow));
-      if (tables.length > 0) return tables;
+      if (tables.length > 0) found.set(op.over, tables);
     }
   }
-  return [];
+  return [...found.values()].flat();
 }
 
 /** A prompt as long as the sliding window needs a boolean mask, which the model's frame keeps for all layers. */
@@ -122,42 +124,14 @@ function maskOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
   );
 }
 
-/** Each convolution's output and its activation, at the length that it leaves. */
-function frontEnd(op: ConvFrontEnd, flow: Flow): Moment[] {
-  if (op.moments) {
-    return op.moments.map((maps) => ({
-      at: maps.at(-1)?.label ?? "",
-      buffers: maps
-        .filter((map) => map.only === undefined || half(flow))
-        .map((map) => held(map.label, mapSize(map, flow))),
-    }));
-  }
-  const total = op.strides.reduce((product, stride) => product * stride, 1);
-  let passed = 1;
-  return op.strides.map((stride, index) => {
-    passed *= stride;
-    const size: Product = [times(total / passed, ""), ...hidden(flow, op.width)];
-    return {
-      at: `conv${index + 1}`,
-      buffers: [held("convolution", size), held("activation", size)],
-    };
-  });
-}
-
-const mapSize = ({ steps, width, bytes }: FeatureMap, flow: Flow): Product => [
-  ...flow.sequences,
-  { of: "frames", label: "positions", through: steps },
-  times(width, "channels"),
-  bytes === undefined ? element(flow) : times(bytes, "B"),
-];
-
 function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
   const state = hidden(flow, op.width);
   const statistics: Product = [...flow.sequences, flow.queries, times(8, "B of norm statistics")];
   let kept: HeldBuffer[] = [];
   return op.blocks.flatMap((block, index) => {
     const frame = [
-      held("layer input", state),
+      ...(index > 0 && op.releases ? [] : [held("layer input", state)]),
+      ...(op.keeps ? [held("what its frame keeps", [times(op.keeps, ""), ...state])] : []),
       ...(op.norms === "after"
         ? index > 0
           ? [held("norm", state)]
