@@ -1,8 +1,10 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "tsdown";
 
-// The bin carries two libraries inside it; their licence asks for the notice to travel along.
+// The bin carries these libraries inside it; their licence asks for the notice to travel along.
 const bundled = [
   "/*! Bundles commander, (c) 2011 TJ Holowaychuk <tj@vision-media.ca>, MIT; */",
+  "/*! @huggingface/hub and @huggingface/gguf, (c) 2023 Hugging Face, MIT; */",
   "/*! zod, (c) 2025 Colin McDonnell, MIT. The text of the MIT licence is in LICENSE. */",
 ].join("\n");
 
@@ -11,6 +13,20 @@ const withoutHashbang = {
   name: "without-hashbang",
   transform: (code: string, id: string): string | undefined =>
     id.endsWith("src/cli/main.ts") ? code.replace(/^#!.*/, "") : undefined,
+};
+
+/**
+ * Of the Hugging Face libraries, what is used: not their tables of every task and model (100 kB), and not their own file
+ * access, whose node modules every command would load.
+ */
+const lean = {
+  name: "lean-hugging-face",
+  resolveId: (id: string): string | undefined =>
+    id === "@huggingface/tasks"
+      ? fileURLToPath(new URL("node_modules/@huggingface/tasks/dist/esm/gguf.js", import.meta.url))
+      : undefined,
+  load: (id: string): string | undefined =>
+    /@huggingface.*FileBlob-\w+\.mjs$/.test(id) ? "export const FileBlob = undefined;" : undefined,
 };
 
 export default defineConfig([
@@ -36,7 +52,8 @@ export default defineConfig([
     fixedExtension: false,
     clean: false,
     minify: true,
-    plugins: [withoutHashbang],
+    plugins: [withoutHashbang, lean],
+    treeshake: { moduleSideEffects: false },
     // One file: starting up costs one read, and nothing has to be installed beside it.
     deps: { alwaysBundle: [/.*/], onlyBundle: false },
     banner: { js: `#!/usr/bin/env node\n${bundled}` },

@@ -15,9 +15,17 @@ interface Run {
   readonly torch: string;
   readonly transformers: string;
   readonly cache: Readonly<Record<string, number>> | null;
+  /** Shapes of the logits that prefill gave. */
+  readonly prefill_logits?: readonly (readonly number[] | string)[] | null;
   readonly phases: Readonly<
     Record<string, { readonly peak: number; readonly peak_with_workspace?: number }>
   >;
+}
+
+/** `generate()` puts the decoder's start token before the prompt: one more row of logits than was asked for. */
+function startPrepended({ prefill_logits, scenario }: Run): boolean {
+  const shape = prefill_logits?.[0];
+  return Array.isArray(shape) && shape[1] === Number(scenario.prompt) + 1;
 }
 
 const KEPT = "test/measurements/transformers";
@@ -33,15 +41,13 @@ for (const file of readdirSync(source).filter((name) => name.endsWith(".jsonl"))
   if (!first?.config_file) continue;
   const rows = runs.map((run) => {
     const peaks = Object.fromEntries(
-      Object.entries(run.phases).map(([phase, at]) => [
-        phase,
-        phase === "merge" ? (at.peak_with_workspace ?? at.peak) : at.peak,
-      ]),
+      Object.entries(run.phases).map(([phase, at]) => [phase, at.peak_with_workspace ?? at.peak]),
     );
     return JSON.stringify({
       dtype: run.dtype,
       attn: run.attn,
       ...run.scenario,
+      ...(startPrepended(run) && { start: 1 }),
       peaks,
       caches: run.cache ?? {},
     });

@@ -4,7 +4,7 @@ import { parseGpus } from "../core/hardware/index.ts";
 import { rowWriter } from "../core/render/formats.ts";
 import type { Column, Row } from "../core/render/rows.ts";
 import { gpusOf, settled, type TextOptions, withMargin } from "./settle.ts";
-import { load } from "./source.ts";
+import { loadModel } from "./source.ts";
 import { stream } from "./stream.ts";
 
 const COLUMNS: readonly Column[] = [
@@ -32,7 +32,8 @@ export async function compareCommand(
   const sized = gpusOf(rest);
   const gpus = gpu === undefined ? [] : parseWords(gpu, "--gpu").map(parseGpus);
   const writer = rowWriter(options.json ? "jsonl" : (format ?? "table"), COLUMNS);
-  const subjects = models.map(load);
+  const subjects = [];
+  for (const model of models) subjects.push(await loadModel(model, options));
   const all = sized ? [...gpus, sized] : gpus;
   const rows = compare(subjects, { ...settled(rest), ...withMargin(rest) }, all);
   await stream(

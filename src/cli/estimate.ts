@@ -1,20 +1,20 @@
 import { vllmServe } from "../core/answers/flags.ts";
 import { onDevices } from "../core/answers/runner.ts";
-import { estimate } from "../core/estimate.ts";
+import { type EstimateOptions, estimate } from "../core/estimate.ts";
+import { estimateCheckpoint } from "../core/estimate-checkpoint.ts";
 import { renderServe } from "../core/render/fit.ts";
 import { renderExplained, renderReport } from "../core/render/text.ts";
+import type { MemoryReport } from "../core/report/memory-report.ts";
+import type { Opened } from "../hub/open.ts";
 import { gpusOf, settled, type TextOptions } from "./settle.ts";
 import { load } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
-export function estimateCommand(model: string, options: TextOptions): void {
+export async function estimateCommand(model: string, options: TextOptions): Promise<void> {
   const asked = settled(options);
   const gpus = gpusOf(options);
-  const loaded = load(model);
-  const report = estimate(loaded.model, {
-    ...(gpus ? onDevices(asked, gpus) : asked),
-    id: loaded.id,
-  });
+  const opened = await load(model, options);
+  const report = reportOf(opened, gpus ? onDevices(asked, gpus) : asked);
   if (options.json) {
     print(JSON.stringify(report, undefined, 2));
     return;
@@ -22,4 +22,15 @@ export function estimateCommand(model: string, options: TextOptions): void {
   const style = terminalStyle();
   const page = (options.explain ? renderExplained : renderReport)(report, style);
   print([page, ...renderServe(vllmServe(report, asked), style)].join("\n"));
+}
+
+/** The report of what was found: of the described model, or of its checkpoint alone. */
+function reportOf(opened: Opened, options: EstimateOptions): MemoryReport {
+  const { id, model, notes } = opened;
+  if (!model) return estimateCheckpoint(opened.checkpoint, { id, why: opened.undescribed, notes });
+  const { checkpoint, comparable } = opened;
+  return estimate(
+    { ...model, assumptions: [...model.assumptions, ...notes] },
+    { ...options, id, ...(checkpoint && { checkpoint }), ...(comparable && { comparable }) },
+  );
 }

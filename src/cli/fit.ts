@@ -5,13 +5,13 @@ import { estimate } from "../core/estimate.ts";
 import { devices, gpusOf as gpusOfDevice } from "../core/hardware/index.ts";
 import { renderDeviceFits, renderFit, renderServe } from "../core/render/fit.ts";
 import { gpusOf, settled, type TextOptions, withMargin } from "./settle.ts";
-import { load } from "./source.ts";
+import { loadModel } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
-export function fitCommand(model: string, options: TextOptions): void {
+export async function fitCommand(model: string, options: TextOptions): Promise<void> {
   const asked = { ...settled(options), ...withMargin(options) };
   const gpus = gpusOf(options);
-  const { id, model: described } = load(model);
+  const { id, model: described } = await loadModel(model, options);
   const style = terminalStyle();
   if (!gpus) {
     const all = fitAll(

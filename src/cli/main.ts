@@ -15,6 +15,14 @@ function numeric(text: string, flag: string): number {
   throw new InputError("out-of-range", `${flag} is ${shown(text)}, but must be a number.`, flag);
 }
 
+/** Where a model may come from, for every command that takes one. */
+const sourced = (command: Command): Command =>
+  command
+    .option("--revision <name>", "branch, tag or commit on the hub (default: main)")
+    .option("--refresh", "ask the hub, whatever the catalog and the caches know")
+    .addOption(number("--timeout <s>", "seconds that the network may take in all (default: 30)"))
+    .option("--offline", "never use the network");
+
 function program(): Command {
   const root = new Command("llm-memory-calculator")
     .description(
@@ -30,11 +38,16 @@ function program(): Command {
     .description("memory report of a model (the default command)")
     .argument(
       "<model>",
-      "a catalog id (openai/whisper-tiny), a config.json, or a folder that has one",
+      "an id (openai/whisper-tiny), a config.json, a folder, a .safetensors or a .gguf file",
     )
     .addOption(number("--batch-size <n>", "sequences that run together (default: 1)"))
     .addOption(number("--audio-seconds <s>", "seconds of audio in each sequence (default: 30)"))
-    .addOption(number("--encoder-seq-length <n>", "encoder positions, instead of seconds"))
+    .addOption(
+      number(
+        "--encoder-seq-length <n>",
+        "encoder positions, instead of seconds; tokens of a text encoder",
+      ),
+    )
     .addOption(
       number("--max-model-len <n>", "the decoder's whole context in tokens, audio tokens included"),
     )
@@ -44,6 +57,10 @@ function program(): Command {
     .option(
       "--precision <dtype>",
       "dtype of the weights: fp32, fp16, bf16, fp8, int8, int4 … (default: the checkpoint's)",
+    )
+    .option(
+      "--quantization <scheme>",
+      "how weights are quantised: awq, gptq-8bit-g32, nf4, fp8, mxfp4, Q4_K_M … or none (default: the config's)",
     )
     .option("--kv-cache-dtype <dtype>", "dtype of the KV cache (default: that of the computation)")
     .addOption(number("--tensor-parallel-size <n>", "devices that share the model (default: 1)"))
@@ -55,7 +72,7 @@ function program(): Command {
     .option("--attn-implementation <name>", "sdpa or eager (default: sdpa)")
     .option(
       "--engine <name>",
-      "whose rules: transformers, vllm (or vllm@0.15), generic (default: transformers)",
+      "whose rules: transformers, vllm (or vllm@0.15), faster-whisper, whisper.cpp, generic (default: transformers)",
     )
     .option("--gpu <device>", "a device of `gpus`, or several: l4, h100-80gb, 2x4090")
     .option("--gpu-memory <size>", "memory of one device with its unit: 24GiB, 80GB")
@@ -73,7 +90,7 @@ function program(): Command {
   root
     .command("params")
     .description("parameters of a model, by component or tensor by tensor")
-    .argument("<model>", "a catalog id, a config.json, or a folder that has one")
+    .argument("<model>", "an id, a config.json, a folder, a .safetensors or a .gguf file")
     .option("--tensors", "every tensor's name and shape")
     .option("--json", "as JSON")
     .action(async (model: string, options) =>
@@ -86,6 +103,7 @@ function program(): Command {
     .option("--json", "as JSON")
     .action(async (options) => (await import("./models.ts")).modelsCommand(options));
   addAnswers(root);
+  for (const command of root.commands) if (command.registeredArguments.length > 0) sourced(command);
   for (const command of root.commands) command.exitOverride().configureOutput(SILENT);
   return root;
 }

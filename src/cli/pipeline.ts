@@ -4,7 +4,7 @@ import { parseJson } from "../core/config/raw.ts";
 import { InputError, nearest, shown } from "../core/errors.ts";
 import { renderPipeline } from "../core/render/pipeline.ts";
 import { gpusOf, type TextOptions, withMargin } from "./settle.ts";
-import { load, read } from "./source.ts";
+import { loadModel, read, type SourceFlags } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
 /** What a file may say besides its stages. */
@@ -12,14 +12,14 @@ const FIELDS = ["gpu", "gpuMemory", "margin"] as const;
 type Field = (typeof FIELDS)[number];
 type Device = Partial<Record<Field, string>>;
 
-export function pipelineCommand(
+export async function pipelineCommand(
   file: string | undefined,
-  given: Device & { stage?: string[]; json?: true },
-): void {
+  given: Device & SourceFlags & { stage?: string[]; json?: true },
+): Promise<void> {
   const written = file === undefined ? { stages: [], device: {} } : fromPath(file);
   const texts = [...written.stages, ...(given.stage ?? []).map(stageFromLine)];
   const device = onTop(written.device, given);
-  const found = pipeline(named(texts), gpusOf(device), withMargin(device).margin);
+  const found = pipeline(await named(texts, given), gpusOf(device), withMargin(device).margin);
   print(
     given.json
       ? JSON.stringify({ schemaVersion: 1, ...found }, undefined, 2)
@@ -39,17 +39,19 @@ function onTop(written: Device, given: Device): Pick<TextOptions, Field> {
 }
 
 /** Stages by their own name or their model's; one that is there already gets a number. */
-function named(texts: readonly StageText[]): Stage[] {
+async function named(texts: readonly StageText[], flags: SourceFlags): Promise<Stage[]> {
   const names = new Set<string>();
-  return texts.map((text) => {
-    const { id, model } = load(text.model);
+  const stages: Stage[] = [];
+  for (const text of texts) {
+    const { id, model } = await loadModel(text.model, flags);
     const wanted = text.name ?? id.split("/").at(-1) ?? id;
     let name = wanted;
     for (let n = 2; names.has(name); n++) name = `${wanted} ${n}`;
     names.add(name);
     const { options, process } = text;
-    return { name, id, model, options, ...(process !== undefined && { process }) };
-  });
+    stages.push({ name, id, model, options, ...(process !== undefined && { process }) });
+  }
+  return stages;
 }
 
 /** The file: `{"gpu": "rtx-4090", "stages": [{"model": …}, …]}`. */

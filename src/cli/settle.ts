@@ -3,22 +3,25 @@ import { InputError } from "../core/errors.ts";
 import type { EstimateOptions } from "../core/estimate.ts";
 import { type Gpus, gpusOfSize, parseGpus } from "../core/hardware/index.ts";
 import { parseSize } from "../core/units.ts";
-import { MAX_TOKENS, whole } from "../core/workload.ts";
+import { MAX_TOKENS, whole } from "../core/whole.ts";
+import type { SourceFlags } from "./source.ts";
 
 /** What commander hands over: sizes and devices are still text. */
-export type TextOptions = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOverhead"> & {
-  deviceOverhead?: string;
-  gpu?: string;
-  gpuMemory?: string;
-  margin?: string;
-  seqLength?: number;
-  explain?: true;
-  json?: true;
-};
+export type TextOptions = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOverhead"> &
+  SourceFlags & {
+    deviceOverhead?: string;
+    gpu?: string;
+    gpuMemory?: string;
+    margin?: string;
+    seqLength?: number;
+    explain?: true;
+    json?: true;
+  };
 
 /** The options as the library takes them. A device sets the memory, and the ranks where none are asked for. */
 export function settled(options: TextOptions): EstimateOptions {
-  const { seqLength, explain, json, gpu, gpuMemory, deviceOverhead, margin, ...rest } = options;
+  const { seqLength, explain, json, gpu, gpuMemory, deviceOverhead, margin, ...others } = options;
+  const { revision, refresh, timeout, offline, ...rest } = others;
   if (seqLength !== undefined && rest.maxModelLen !== undefined && seqLength !== rest.maxModelLen) {
     throw new InputError(
       "inconsistent",

@@ -1,59 +1,64 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { catalogConfig, catalogIds } from "../catalog/index.ts";
-import { parseJson } from "../core/config/raw.ts";
-import { type DescribeOptions, describe } from "../core/describe.ts";
-import { InputError, nearest, shown } from "../core/errors.ts";
+import { catalogConfig } from "../catalog/index.ts";
+import { describe } from "../core/describe.ts";
+import { InputError, shown } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
+import type { Opened } from "../hub/open.ts";
+import { startProgress } from "./progress.ts";
 
-export interface Loaded {
-  /** Catalog id, or the path as it was given. */
-  readonly id: string;
-  readonly model: Model;
+/** Where a model is looked for, as options of a command. */
+export interface SourceFlags {
+  readonly revision?: string;
+  readonly refresh?: true;
+  readonly timeout?: number;
+  readonly offline?: true;
 }
 
 /** A config.json is a few kilobytes; what is larger is something else. */
 const MAX_CONFIG_BYTES = 16 * 2 ** 20;
 
-/** A path wins over a catalog id, because it names what the user has before him. */
-export function load(model: string): Loaded {
-  const options: DescribeOptions = { resolve: catalogConfig };
-  const path = pathOf(model);
-  if (path !== undefined)
-    return { id: model, model: describe(parseJson(read(path), path), options) };
-  const config = catalogConfig(model);
-  if (config !== undefined) return { id: model, model: describe(config, options) };
-  if (looksLikePath(model)) {
-    throw new InputError(
-      "unreadable",
-      `${shown(model)} is no file or folder here: give the path of a config.json or a model id such as openai/whisper-tiny.`,
-      model,
-    );
+/**
+ * The model that `name` stands for. A path wins over a catalog id, because it names what the user has before him; the
+ * catalog wins over everything that takes a network. Code that the catalog does not need is loaded when it is needed.
+ */
+export async function load(name: string, flags: SourceFlags = {}): Promise<Opened> {
+  const kind = kindOf(name);
+  if (kind === "none") {
+    const known = flags.refresh || flags.revision !== undefined ? undefined : catalogConfig(name);
+    if (known !== undefined) {
+      const model = describe(known, { resolve: catalogConfig });
+      return { id: name, model, checkpoint: undefined, notes: [] };
+    }
+    if (looksLikePath(name)) {
+      throw new InputError(
+        "unreadable",
+        `${shown(name)} is no file or folder here: give the path of a config.json or a model id such as openai/whisper-tiny.`,
+        name,
+      );
+    }
   }
-  throw new InputError(
-    "unknown-model",
-    `${shown(model)} is neither a file here nor in the catalog (nearest: ${nearest(model, catalogIds()).join(", ")}): give the path of its config.json, or see \`models\`.`,
-    model,
-  );
+  const progress = startProgress();
+  try {
+    const { openConfig, openId, openPath } = await import("../hub/open.ts");
+    const options = { ...flags, onFetch: progress.say };
+    if (kind === "config") return await openConfig(read(name), name, options);
+    return await (kind === "none" ? openId(name, options) : openPath(name, options));
+  } finally {
+    progress.end();
+  }
 }
 
 const looksLikePath = (text: string): boolean =>
   text.endsWith(".json") || text.startsWith(".") || text.startsWith("/") || text.includes("\\");
 
-function pathOf(model: string): string | undefined {
+function kindOf(name: string): "none" | "folder" | "weights" | "config" {
   try {
-    if (!existsSync(model)) return undefined;
-    if (!statSync(model).isDirectory()) return model;
+    if (!existsSync(name)) return "none";
+    if (statSync(name).isDirectory()) return "folder";
   } catch {
-    return undefined; // a name that the file system refuses (a NUL, too long) is no path
+    return "none"; // a name that the file system refuses (a NUL, too long) is no path
   }
-  const inside = join(model, "config.json");
-  if (existsSync(inside)) return inside;
-  throw new InputError(
-    "unreadable",
-    `${shown(model)} is a folder without a config.json: give the folder of a model in transformers' layout.`,
-    model,
-  );
+  return /\.(gguf|safetensors|safetensors\.index\.json)$/.test(name) ? "weights" : "config";
 }
 
 export function read(path: string): string {
@@ -92,4 +97,14 @@ function upTo(most: number, file: number): Buffer {
     length += count;
   }
   return Buffer.concat(chunks);
+}
+
+/** The same for commands that need the described model: exact weights alone do not answer them. */
+export async function loadModel(
+  name: string,
+  flags: SourceFlags = {},
+): Promise<{ id: string; model: Model }> {
+  const opened = await load(name, flags);
+  if (opened.model) return { id: opened.id, model: opened.model };
+  throw new InputError("unknown-model-type", `${shown(name)}: ${opened.undescribed}`, name);
 }

@@ -4,7 +4,7 @@ import { parseGpus } from "../core/hardware/index.ts";
 import { rowWriter } from "../core/render/formats.ts";
 import type { Column, Row } from "../core/render/rows.ts";
 import { settled, type TextOptions, withMargin } from "./settle.ts";
-import { load } from "./source.ts";
+import { loadModel } from "./source.ts";
 import { stream } from "./stream.ts";
 
 const COLUMNS: readonly Column[] = [
@@ -50,7 +50,8 @@ export async function sweepCommand(models: readonly string[], options: Options):
   const axes: Axes = Object.fromEntries(
     Object.entries(lists).filter(([, values]) => values !== undefined),
   );
-  const subjects = models.map(load);
+  const subjects = [];
+  for (const model of models) subjects.push(await loadModel(model, options));
   const writer = rowWriter(options.json ? "jsonl" : (format ?? "table"), COLUMNS);
   const points = sweep(subjects, axes, { ...settled(rest), ...withMargin(rest) });
   await stream(

@@ -3,7 +3,10 @@ import { InputError, nearest, shown } from "./errors.ts";
 import { type Context, type Family, statedDtype } from "./families/family.ts";
 import { families, languages } from "./families/index.ts";
 import type { Model } from "./model.ts";
+import { readQuantization } from "./quantization/read.ts";
 import type { Place } from "./towers/causal-lm.ts";
+import type { Module } from "./tree/module.ts";
+import { joined, walk } from "./tree/walk.ts";
 
 export interface DescribeOptions {
   /**
@@ -26,15 +29,18 @@ export function describe(config: unknown, options: DescribeOptions = {}): Model 
   const architecture = architectureOf(raw, family, assumptions);
   const context = contextFor(architecture, options, assumptions, defaulted);
   const described = family.describe(raw, context);
+  checkShapes(described.root);
   const dtype = described.dtype ?? statedDtype(raw);
   const stated = own(raw, "dtype") ?? own(raw, "torch_dtype") ?? undefined;
   if (dtype === undefined && stated !== undefined)
     assumptions.add(`The config's dtype ${shown(stated)} is not known and is passed over.`);
+  const quantization = readQuantization(raw, assumptions);
   const model: Model = {
     architecture,
     family: family.name,
     ...described,
     dtype,
+    ...(quantization && { quantization }),
     assumptions: [...assumptions],
     defaulted: [...defaulted],
   };
@@ -48,6 +54,21 @@ const models = new WeakSet<object>();
 /** Whether `value` is a model that {@link describe} made, and not a config that still has to be read. */
 export const isDescribed = (value: unknown): value is Model =>
   typeof value === "object" && value !== null && models.has(value);
+
+/** Sizes that each make sense can still leave a tensor with no width, or a fraction of one, when they meet. */
+function checkShapes(root: Module): void {
+  walk(root, (module, place) => {
+    for (const { name, shape } of module.tensors) {
+      if (shape.every((size) => Number.isInteger(size) && size > 0)) continue;
+      const full = joined(place.path(), name);
+      throw new InputError(
+        "inconsistent",
+        `The sizes in this config give ${full} the shape [${shape.join(", ")}], which no tensor can have: one of the widths, heads or strides that it is made of must be wrong.`,
+        full,
+      );
+    }
+  });
+}
 
 function contextFor(
   architecture: string,

@@ -13,7 +13,10 @@ export type InputErrorCode =
   | "unknown-engine"
   | "unknown-option"
   | "does-not-fit"
+  | "not-served"
   | "unreadable"
+  | "no-access"
+  | "unreachable"
   | "too-large";
 
 /**

@@ -1,25 +1,19 @@
+import { compilePhase, sizeOf } from "./compiled-plan.ts";
 import { attentionType } from "./derive/attention-type.ts";
+import type { Checkpoint, StoredTensor } from "./derive/checkpoint.ts";
+import { compareCheckpoint } from "./derive/compare.ts";
 import { countParameters } from "./derive/parameters.ts";
 import { type DescribeOptions, describe } from "./describe.ts";
-import {
-  type Amount,
-  type Condition,
-  type Engine,
-  holds,
-  type LinePlan,
-  type Phase,
-  type Serving,
-  type Setup,
-} from "./engines/engine.ts";
+import type { Engine, Phase, Serving, Setup } from "./engines/engine.ts";
 import { engines, findEngine } from "./engines/index.ts";
 import { InputError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import { AXES, type AxisValues } from "./quantity/axis.ts";
-import { type Compiled, compiled, evaluateCompiled, lengthsInto } from "./quantity/compiled.ts";
-import { dominates, type Polynomial, polynomial } from "./quantity/polynomial.ts";
-import type { Product } from "./quantity/product.ts";
+import { lengthsInto } from "./quantity/compiled.ts";
+import { quantisedCount, restDtype } from "./quantization/stored.ts";
+import { reportCheckpoint } from "./report/checkpoint.ts";
 import { writeLedger } from "./report/ledger.ts";
-import { MemoryReport, totalsOf } from "./report/memory-report.ts";
+import { MemoryReport, type ReportedQuantization, totalsOf } from "./report/memory-report.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 
@@ -28,6 +22,10 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
   readonly engine?: string;
   /** What to call the model in the report. */
   readonly id?: string;
+  /** What the checkpoint's header says: the report then compares it with the described tree. */
+  readonly checkpoint?: Checkpoint;
+  /** The checkpoint's tensors under the tree's names where the format has names of its own; empty: they cannot be compared. */
+  readonly comparable?: readonly StoredTensor[];
 }
 
 /**
@@ -36,8 +34,8 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
  */
 export function estimate(model: Model, options: EstimateOptions = {}): MemoryReport {
   const assumptions = [...model.assumptions];
-  const { engine, version } = engineOf(options);
-  const setup = settleSetup(model, { ...options, ...version }, assumptions);
+  const { engine, version } = engineOf(model, options);
+  const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
   const ledger = writeLedger(engine.plan(model, setup), values);
@@ -49,6 +47,7 @@ export function estimate(model: Model, options: EstimateOptions = {}): MemoryRep
     attentionType: attentionType(model.root),
     parameterCount: countParameters(model.root).total,
     precision: setup.precision,
+    quantization: reportedQuantization(model, setup, engine),
     kvCacheDtype: setup.kvCache,
     engine: engine.name,
     workload: {
@@ -63,7 +62,17 @@ export function estimate(model: Model, options: EstimateOptions = {}): MemoryRep
     serving: engine.serving?.(model, setup, values) ?? null,
     ledger,
     assumptions,
+    checkpoint: options.checkpoint ? checked(model, options.checkpoint, options) : null,
   });
+}
+
+function checked(
+  model: Model,
+  checkpoint: Checkpoint,
+  { comparable = checkpoint.tensors }: EstimateOptions,
+) {
+  const comparison = comparable.length > 0 ? compareCheckpoint(model.root, comparable) : undefined;
+  return reportCheckpoint(checkpoint, comparison);
 }
 
 /**
@@ -103,30 +112,21 @@ export function prepare(
   model: Model,
   options: Pick<EstimateOptions, "engine" | "maxModelLen"> & SetupOptions = {},
 ): Prepared {
-  const { engine, version } = engineOf(options);
-  const setup = settleSetup(model, { ...options, ...version });
+  const { engine, version } = engineOf(model, options);
+  const setup = setupFor(engine, model, { ...options, ...version });
   const plans = engine.plan(model, setup);
   const expansion = expansionOf(model, setup);
-  const phases = engine.phases(model).map((phase) => ({ phase, ...compile(plans, phase) }));
+  const phases = engine.phases(model).map((phase) => compilePhase(plans, phase));
   const lengths = new Float64Array(AXES.length);
   const totalAt = (values: AxisValues): QuickTotal => {
     lengthsInto(lengths, values);
     let most = -1;
     let peak: Phase = "load";
-    for (const { phase, whole, amounts } of phases) {
-      let total = evaluateCompiled(whole, lengths);
-      for (const amount of amounts) {
-        let size = 0;
-        for (const { formula, when } of amount) {
-          if (when && !holds(when, values)) continue;
-          const one = evaluateCompiled(formula, lengths);
-          if (one > size) size = one;
-        }
-        total += Math.ceil(size);
-      }
+    for (const phase of phases) {
+      const total = sizeOf(phase, lengths, values);
       if (total > most) {
         most = total;
-        peak = phase;
+        peak = phase.phase;
       }
     }
     if (!Number.isSafeInteger(most)) {
@@ -153,59 +153,50 @@ export function prepare(
 /** Swallows the assumptions that a quick total does not print. */
 const IGNORED = { push: () => 0 } as unknown as string[];
 
-interface Candidate {
-  readonly formula: Polynomial;
-  readonly when?: Condition;
-}
-
-interface CompiledPhase {
-  /** All sums of whole bytes, as one formula. */
-  readonly whole: Compiled;
-  /** The others, each rounded up by itself: moments of which the largest counts, sums that can end in half a byte. */
-  readonly amounts: readonly (readonly {
-    readonly formula: Compiled;
-    readonly when?: Condition;
-  }[])[];
-}
-
-function compile(plans: readonly LinePlan[], phase: Phase): CompiledPhase {
-  const whole: Product[] = [];
-  const others: (readonly Candidate[])[] = [];
-  for (const { alive } of plans) {
-    const amount = alive[phase];
-    if (!amount) continue;
-    const [only, ...more] = candidates(amount);
-    if (!only) continue;
-    if (more.length === 0 && "sum" in amount && only.formula.every(isWhole))
-      whole.push(...amount.sum);
-    else others.push([only, ...more]);
+/** @throws InputError for what the engine cannot do: a precision that it has no weights in, several devices. */
+function setupFor(
+  engine: Engine,
+  model: Model,
+  options: SetupOptions & { readonly maxModelLen?: number },
+  assumed?: string[],
+): Setup {
+  const setup = settleSetup(
+    model,
+    { ...engine.presets, ...options },
+    assumed,
+    engine.uniformPrecision,
+  );
+  if (engine.precisions && !engine.precisions.includes(setup.precision)) {
+    throw new InputError(
+      "unknown-precision",
+      `--engine ${engine.name} holds no weights in ${setup.precision}: use --precision ${engine.precisions.join(", ")}.`,
+      "precision",
+    );
   }
-  return {
-    whole: compiled(polynomial(whole)),
-    amounts: others.map((all) =>
-      all.map(({ formula, when }) => ({ formula: compiled(formula), ...(when && { when }) })),
-    ),
-  };
+  if (engine.singleDevice && setup.tensorParallel > 1) {
+    throw new InputError(
+      "inconsistent",
+      `--engine ${engine.name} runs on one device, but --tensor-parallel-size is ${setup.tensorParallel}: leave it out or use another engine.`,
+      "tensorParallelSize",
+    );
+  }
+  return setup;
 }
 
-const isWhole = ({ coefficient }: Polynomial[number]): boolean => Number.isInteger(coefficient);
-
-/** The formulas that can be the largest; those that another one covers whatever the lengths are dropped. */
-function candidates(amount: Amount): readonly Candidate[] {
-  if ("sum" in amount) return [{ formula: polynomial(amount.sum) }];
-  const all = amount.peakOf.map(
-    ({ buffers, when }): Candidate => ({
-      formula: polynomial(buffers.map(({ size }) => size)),
-      ...(when && { when }),
-    }),
-  );
-  const covers = (a: Candidate, b: Candidate) => !a.when && dominates(a.formula, b.formula);
-  return all.filter(
-    (one, index) =>
-      !all.some(
-        (other, at) => at !== index && covers(other, one) && (!covers(one, other) || at < index),
-      ),
-  );
+function reportedQuantization(
+  model: Model,
+  setup: Setup,
+  engine: Engine,
+): ReportedQuantization | null {
+  if (!setup.quantization) return null;
+  const { quantised, rest } = quantisedCount(model.root, setup, engine.servesWhole);
+  return {
+    scheme: setup.quantization.name,
+    stated: setup.quantization === model.quantization,
+    quantizedParameters: quantised,
+    otherParameters: rest,
+    otherDtype: restDtype(setup),
+  };
 }
 
 /** A language model expands its whole input for beams, audio included; an encoder-decoder only what it generates. */
@@ -214,17 +205,24 @@ const expansionOf = (model: Model, { expansion }: Setup) => ({
   whole: model.type !== "encoder-decoder",
 });
 
-/** `vllm@0.15` names an engine and the version whose rules apply. */
-function engineOf(options: Pick<EstimateOptions, "engine">): {
-  engine: Engine;
-  version: { engineVersion?: string };
-} {
-  const [preset] = engines;
-  if (options.engine === undefined && preset) return { engine: preset, version: {} };
-  const asked: unknown = options.engine;
+/**
+ * `vllm@0.15` names an engine and the version whose rules apply.
+ * @throws InputError for an unknown engine, or `not-served` for one that cannot run the model.
+ */
+function engineOf(
+  model: Model,
+  options: Pick<EstimateOptions, "engine">,
+): { engine: Engine; version: { engineVersion?: string } } {
+  const asked: unknown = options.engine === undefined ? engines[0]?.name : options.engine;
   const [name, version] = typeof asked === "string" ? asked.split("@") : [asked];
-  return {
-    engine: findEngine(name),
-    version: version === undefined ? {} : { engineVersion: String(version) },
-  };
+  const engine = findEngine(name);
+  const reason = engine.refuses?.(model);
+  if (reason !== undefined) {
+    throw new InputError(
+      "not-served",
+      `--engine ${engine.name} does not run ${model.architecture}: ${reason}; use another engine, such as ${engines[0]?.name}.`,
+      "engine",
+    );
+  }
+  return { engine, version: version === undefined ? {} : { engineVersion: String(version) } };
 }

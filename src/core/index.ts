@@ -34,6 +34,13 @@ export {
 export { parseJson } from "./config/raw.ts";
 export { type AttentionType, attentionType } from "./derive/attention-type.ts";
 export {
+  type Checkpoint,
+  type StoredShare,
+  type StoredTensor,
+  storedByDtype,
+} from "./derive/checkpoint.ts";
+export { type Comparison, compareCheckpoint, type ShapeDifference } from "./derive/compare.ts";
+export {
   countParameters,
   type DeviceBufferRow,
   deviceBuffers,
@@ -54,6 +61,7 @@ export {
   prepare,
   type QuickTotal,
 } from "./estimate.ts";
+export { estimateCheckpoint } from "./estimate-checkpoint.ts";
 export type { Family } from "./families/family.ts";
 export { families } from "./families/index.ts";
 export type { Device } from "./hardware/device.ts";
@@ -78,6 +86,7 @@ export { rowWriter } from "./render/formats.ts";
 export { renderParameters } from "./render/parameters.ts";
 export type { Cell, Column, Row, RowWriter } from "./render/rows.ts";
 export { renderExplained, renderReport } from "./render/text.ts";
+export type { CheckpointReport, ReportedComparison, Some } from "./report/checkpoint.ts";
 export type { Ledger, Line } from "./report/ledger.ts";
 export {
   MemoryReport,

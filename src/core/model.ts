@@ -1,5 +1,6 @@
 import type { AudioGeometry } from "./audio/geometry.ts";
 import type { Dtype } from "./dtype.ts";
+import type { Scheme } from "./quantization/scheme.ts";
 import type { Module } from "./tree/module.ts";
 
 /** What kind of model it is, in the words of people who choose one. */
@@ -13,6 +14,7 @@ export const MODEL_TYPES = [
   "hybrid",
   "text-to-speech",
   "codec",
+  "unknown",
 ] as const;
 export type ModelType = (typeof MODEL_TYPES)[number];
 
@@ -26,12 +28,21 @@ export interface Model {
   readonly root: Module;
   /** The dtype that the config states for the checkpoint, if it does. */
   readonly dtype: Dtype | undefined;
+  /** How the config says that the checkpoint's weights are quantised; undefined: not at all. */
+  readonly quantization?: Scheme;
   readonly audio: AudioGeometry | undefined;
+  /** What an encoder reads where it reads text: tokens of its own, besides the decoder's prompt. */
+  readonly encoderText?: EncoderText;
   readonly context: ContextLimit;
   /** What had to be assumed because the config does not say it. */
   readonly assumptions: readonly string[];
   /** Fields that the config leaves out; the reference class's defaults were taken. */
   readonly defaulted: readonly string[];
+}
+
+export interface EncoderText {
+  /** The longest that is possible; undefined: any length. */
+  readonly max: number | undefined;
 }
 
 /** How far the decoder's context reaches. */

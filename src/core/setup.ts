@@ -2,12 +2,20 @@ import { computeDtype, type Dtype, parsePrecision } from "./dtype.ts";
 import type { AttentionKernel, ServerSetup, Setup } from "./engines/engine.ts";
 import { InputError, shown } from "./errors.ts";
 import type { Model } from "./model.ts";
-import { whole } from "./workload.ts";
+import { namedQuantization, usualQuantization } from "./quantization/named.ts";
+import type { Scheme } from "./quantization/scheme.ts";
+import { isWhole } from "./quantization/stored.ts";
+import { whole } from "./whole.ts";
 
 /** How a model is held, in the user's words. */
 export interface SetupOptions {
   /** Dtype of the weights: default the checkpoint's own, fp16 where the config states none. */
   readonly precision?: string;
+  /**
+   * How the weights are quantised: "awq", "gptq-8bit-g32", "nf4", "fp8", "Q4_K_M" …, or "none". Default: as the config says;
+   * `precision` alone takes the usual scheme of that name, or none for 16 and 32 bits.
+   */
+  readonly quantization?: string;
   /** Dtype of the KV cache: default the dtype that activations have. */
   readonly kvCacheDtype?: string;
   /** How attention is computed, as transformers names it: "sdpa" (default; flash kernels) or "eager". */
@@ -46,8 +54,10 @@ export function settleSetup(
   model: Model,
   options: SetupOptions & { readonly maxModelLen?: number },
   assumed: string[] = [],
+  uniform = false,
 ): Setup {
   const precision = precisionOf(model, options, assumed);
+  const quantization = quantizationOf(model, options, precision, uniform, assumed);
   const compute = computeDtype(precision, model.dtype);
   const kvCache =
     options.kvCacheDtype === undefined || options.kvCacheDtype === "auto"
@@ -55,6 +65,7 @@ export function settleSetup(
       : parsePrecision(options.kvCacheDtype, "--kv-cache-dtype");
   return {
     precision,
+    ...(quantization && { quantization }),
     compute,
     kvCache,
     attention: kernelOf(options.attnImplementation),
@@ -74,11 +85,46 @@ export function settleSetup(
 }
 
 function precisionOf(model: Model, options: SetupOptions, assumed: string[]): Dtype {
-  if (options.precision !== undefined && options.precision !== "auto")
-    return parsePrecision(options.precision, "--precision");
+  if (stated(options.precision)) return parsePrecision(options.precision, "--precision");
   if (model.dtype !== undefined) return model.dtype;
   assumed.push("The config states no known dtype: fp16 is taken. --precision says otherwise.");
   return "fp16";
+}
+
+const stated = (option: string | undefined): option is string =>
+  option !== undefined && option !== "auto";
+
+/** What the user names wins over the dtype that he names, and that over what the config says. */
+function quantizationOf(
+  model: Model,
+  options: SetupOptions,
+  precision: Dtype,
+  uniform: boolean,
+  assumed: string[],
+): Scheme | undefined {
+  if (stated(options.quantization)) {
+    const scheme =
+      options.quantization === "none" ? undefined : namedQuantization(options.quantization);
+    if (scheme && stated(options.precision) && !isWhole(precision)) {
+      throw new InputError(
+        "inconsistent",
+        `--quantization is ${shown(options.quantization)} and --precision is ${shown(options.precision)}, but the precision beside a quantisation is that of what stays unquantised: use fp16, bf16 or fp32, or leave it out.`,
+        "precision",
+      );
+    }
+    return scheme;
+  }
+  if (!stated(options.precision)) return model.quantization;
+  const usual = uniform ? undefined : usualQuantization(precision);
+  if (usual)
+    assumed.push(
+      `--precision ${precision} is taken as ${usual.name}. --quantization says otherwise.`,
+    );
+  else if (model.quantization)
+    assumed.push(
+      `All weights in ${precision}, as --precision says, although the config has ${model.quantization.name}.`,
+    );
+  return usual;
 }
 
 function cacheOf(name: string | undefined): Setup["cache"] {

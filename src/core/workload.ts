@@ -1,8 +1,10 @@
-import { type AudioLengths, audioLengths, lengthsFromPositions } from "./audio/geometry.ts";
-import { InputError, shown } from "./errors.ts";
+import type { AudioLengths } from "./audio/geometry.ts";
+import { audioOf, DEFAULT_AUDIO_SECONDS, encoderTokensOf } from "./encoder-input.ts";
+import { InputError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import type { AxisValues } from "./quantity/axis.ts";
 import { grouped } from "./units.ts";
+import { MAX_TOKENS, whole } from "./whole.ts";
 
 /** What runs, in the user's words. All are optional; what is left out is taken as documented and reported as assumed. */
 export interface WorkloadOptions {
@@ -10,7 +12,7 @@ export interface WorkloadOptions {
   readonly batchSize?: number;
   /** Seconds of audio in each sequence. Default 30 for models that hear. */
   readonly audioSeconds?: number;
-  /** Encoder positions instead of seconds. */
+  /** Encoder positions instead of seconds; tokens where the encoder reads text (default 512). */
   readonly encoderSeqLength?: number;
   /** The decoder's whole context in tokens, audio tokens included. */
   readonly maxModelLen?: number;
@@ -31,13 +33,12 @@ export interface Workload {
   readonly promptTokens: number;
   readonly audioTokens: number;
   readonly audio: AudioLengths | null;
+  /** Tokens that an encoder of text reads; 0 where there is none. */
+  readonly encoderTokens: number;
 }
 
-export const DEFAULT_AUDIO_SECONDS = 30;
-/** A million sequences, a year of audio, 2³¹ tokens: beyond these a number is a mistake, not a plan. */
+/** A million sequences: beyond it a number is a mistake, not a plan. */
 export const MAX_BATCH = 2 ** 20;
-const MAX_SECONDS = 366 * 24 * 3600;
-export const MAX_TOKENS = 2 ** 31;
 
 /**
  * Settles the workload: checks every number, turns seconds into positions and tokens, and fits prompt and generation
@@ -52,6 +53,7 @@ export function settleWorkload(
 ): Workload {
   const batchSize = whole(options.batchSize ?? 1, "batchSize", MAX_BATCH);
   const audio = audioOf(model, options);
+  const encoderTokens = encoderTokensOf(model, options, assumed);
   const audioTokens = audio?.tokens ?? 0;
   const { max, hard, preset, prompt: usualPrompt } = model.context;
   const text =
@@ -136,67 +138,8 @@ export function settleWorkload(
     promptTokens,
     audioTokens,
     audio,
+    encoderTokens,
   };
-}
-
-function audioOf(model: Model, options: WorkloadOptions): AudioLengths | null {
-  const { audioSeconds, encoderSeqLength } = options;
-  const geometry = model.audio;
-  if (!geometry) {
-    const asked =
-      audioSeconds !== undefined
-        ? "audioSeconds"
-        : encoderSeqLength !== undefined
-          ? "encoderSeqLength"
-          : undefined;
-    if (asked === undefined) return null;
-    throw new InputError(
-      "inconsistent",
-      `${flagOf(asked)} was given, but this model does not take audio: leave it out.`,
-      asked,
-    );
-  }
-  if (encoderSeqLength !== undefined) {
-    if (audioSeconds !== undefined) {
-      throw new InputError(
-        "inconsistent",
-        "Both --audio-seconds and --encoder-seq-length were given, and each sets the length of the audio: keep one.",
-        "encoderSeqLength",
-      );
-    }
-    const positions = whole(encoderSeqLength, "encoderSeqLength", MAX_TOKENS);
-    if (geometry.maxPositions !== undefined && positions > geometry.maxPositions) {
-      throw new InputError(
-        "does-not-fit",
-        `--encoder-seq-length is ${grouped(positions)}, more than the ${grouped(geometry.maxPositions)} positions that this encoder has: ask for less.`,
-        "encoderSeqLength",
-      );
-    }
-    return lengthsFromPositions(geometry, positions);
-  }
-  const seconds = audioSeconds ?? DEFAULT_AUDIO_SECONDS;
-  if (!(typeof seconds === "number" && seconds > 0 && seconds <= MAX_SECONDS)) {
-    throw new InputError(
-      "out-of-range",
-      `--audio-seconds is ${shown(seconds)}, but must be a number of seconds above 0 and up to ${grouped(MAX_SECONDS)}.`,
-      "audioSeconds",
-    );
-  }
-  return audioLengths(geometry, seconds);
-}
-
-/** `maxModelLen` → `--max-model-len` */
-export const flagOf = (option: string): string =>
-  `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-
-export function whole(value: unknown, option: string, most: number): number {
-  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most)
-    return value;
-  throw new InputError(
-    "out-of-range",
-    `${flagOf(option)} is ${shown(value)}, but must be a whole number from 1 to ${grouped(most)}.`,
-    option,
-  );
 }
 
 /**
@@ -212,14 +155,15 @@ export function axesOf(
   },
 ): AxisValues {
   const { batchSize, contextTokens, cachedTokens, promptTokens, audioTokens, audio } = workload;
+  const { encoderTokens } = workload;
   return {
     batch: everything ? batchSize * expansion : batchSize,
     decoded: batchSize * expansion,
-    windows: audio?.concurrentWindows ?? 0,
+    windows: audio?.concurrentWindows ?? (encoderTokens > 0 ? 1 : 0),
     frames: audio?.windowFrames ?? 0,
     samples: audio?.windowSamples ?? 0,
-    positions: audio?.windowPositions ?? 0,
-    memory: audio?.positions ?? 0,
+    positions: audio?.windowPositions ?? encoderTokens,
+    memory: audio?.positions ?? encoderTokens,
     audioTokens,
     prompt: promptTokens,
     context: contextTokens,

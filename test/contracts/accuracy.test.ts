@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cacheComparisons, comparisons } from "../measurements/compare.ts";
 import { EXPLAINED } from "../measurements/explained.ts";
+import { runtimeComparisons, whisperCppLogs } from "../measurements/runtimes.ts";
 import { logComparisons } from "../measurements/vllm.ts";
 
 /**
@@ -41,6 +42,19 @@ describe("vLLM, against logs that users published", () => {
     expect(logs.length).toBeGreaterThan(2);
   });
   it.each(logs)("$what of $model: $predicted, logged $logged", ({ error, band }) => {
+    expect(Math.abs(error)).toBeLessThan(band);
+  });
+});
+
+describe("whisper.cpp, against its own log", () => {
+  it.each(whisperCppLogs())("$model: $name is $megabytes MB", ({ megabytes, predicted }) => {
+    // Two decimals are printed.
+    expect(Math.abs(predicted - megabytes)).toBeLessThan(0.0101);
+  });
+});
+
+describe("Whisper's runtimes, against totals that others published", () => {
+  it.each(runtimeComparisons())("$engine, $said: $predicted bytes", ({ error, band }) => {
     expect(Math.abs(error)).toBeLessThan(band);
   });
 });

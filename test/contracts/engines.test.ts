@@ -7,13 +7,22 @@ import {
   findEngine,
   InputError,
   type MemoryReport,
+  type Module,
   prepare,
 } from "llm-memory-calculator";
 import { describe, expect, it } from "vitest";
+import { elements } from "../../src/core/tree/tensor.ts";
+import { walk } from "../../src/core/tree/walk.ts";
 import { modelOf, reportIfItFits, SPREAD, sizesOf } from "../models.ts";
 
 /** What every engine owes, for every family: a new engine or family is tried without a line here. */
-const CASES = engines.flatMap((engine) => SPREAD.map((id) => ({ engine, name: engine.name, id })));
+const CASES = engines.flatMap((engine) =>
+  SPREAD.filter((id) => engine.refuses?.(modelOf(id)) === undefined).map((id) => ({
+    engine,
+    name: engine.name,
+    id,
+  })),
+);
 
 const KINDS = ["weights", "kv-cache", "state", "activation", "input", "overhead"];
 const BASES = ["exact", "rule", "measured", "assumed"];
@@ -107,12 +116,18 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
     for (const line of weights)
       expect(Object.keys(line.alive).sort()).toEqual(phases.map(({ phase }) => phase).sort());
     // A serving engine pads vocabularies, adds biases and leaves sub-models out: other numbers, tested where it is.
-    if (engine.serving) return;
+    if (engine.serving || engine.precisions) return;
     const fp16 = calculateMemory(id, { engine: name, precision: "fp16" });
     const held = fp16.ledger.lines
       .filter(({ kind, component }) => kind === "weights" && component !== "runtime")
       .reduce((sum, { bytes }) => sum + bytes, 0);
-    expect(held).toBe(2 * fp16.parameterCount);
+    // Tensors that the reference keeps in fp32 take two bytes more.
+    let wide = 0;
+    walk(model.root, ({ tensors }, { copies }) => {
+      for (const { shape, dtype, tiedTo } of tensors)
+        if (dtype === "fp32" && tiedTo === undefined) wide += copies * elements(shape);
+    });
+    expect(held).toBe(2 * (fp16.parameterCount + wide));
   });
 
   it("needs no less when the batch grows", () => {
@@ -122,6 +137,14 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
       const less = reports[at - 1];
       if (less) expectNoLess(more, less, `batch ${more.workload.batchSize}`);
     });
+    // What neither hears nor generates (a vocoder, a text encoder) has no lengths here that a batch could multiply.
+    if (
+      !model.audio &&
+      !["decoder-only", "hybrid", "state-space", "encoder-decoder", "multimodal"].includes(
+        model.type,
+      )
+    )
+      return;
     const [first, last] = [reports[0], reports.at(-1)];
     expect(last?.totalMemoryBytes).toBeGreaterThan(first?.totalMemoryBytes ?? Number.NaN);
   });
@@ -165,7 +188,7 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
   });
 
   // Tensors only: communication between ranks and the allocator's segments can cost more than a rank saves.
-  it("never holds more on each rank when there are more ranks", () => {
+  it.skipIf(engine.singleDevice)("never holds more on each rank when there are more ranks", () => {
     const tensors = (one: MemoryReport) =>
       one.ledger.lines.filter(({ kind }) => kind !== "overhead").map(({ bytes }) => bytes);
     const sum = (one: MemoryReport) => tensors(one).reduce((a, b) => a + b, 0);
@@ -175,15 +198,29 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
       if (before) expect(sum(more), `${tensorParallelSize} ranks`).toBeLessThanOrEqual(sum(before));
       before = more;
     }
-    expect(before && sum(before)).toBeLessThan(sum(report));
+    let divided = false;
+    const visit = (module: Module): void => {
+      divided ||= module.tensors.some(({ cut }) => cut !== undefined);
+      module.children.forEach(visit);
+    };
+    visit(model.root);
+    if (divided) expect(before && sum(before)).toBeLessThan(sum(report));
   });
 
   it("needs no more for smaller weights", () => {
-    const weights = ["int4", "nf4", "int8", "fp16", "fp32"].map(
+    const known = (["int4", "nf4", "int8", "fp16", "fp32"] as const).filter(
+      (precision) => engine.precisions?.includes(precision) ?? true,
+    );
+    const weights = known.map(
       (precision) => calculateMemory(id, { engine: name, precision }).weightMemoryBytes,
     );
     expect([...weights].sort((a, b) => a - b)).toEqual(weights);
-    expect(new Set(weights).size).toBe(weights.length);
+    // Convolutions and tables alone are nothing that a scheme would quantise.
+    let linear = false;
+    walk(model.root, ({ op }) => {
+      linear ||= op?.kind === "linear";
+    });
+    expect(new Set(weights).size).toBe(linear || name === "generic" ? weights.length : 2);
   });
 
   it("grows along every axis from anywhere", () => {
@@ -203,7 +240,7 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
         }),
         fc.constantFrom(...axes),
         fc.integer({ min: 1, max: 500 }),
-        fc.constantFrom(1, 2, 8),
+        fc.constantFrom(...(engine.singleDevice ? [1] : [1, 2, 8])),
         (workload, axis, step, tensorParallelSize) => {
           const options = { engine: name, tensorParallelSize, ...workload };
           const less = reportIfItFits(id, options);

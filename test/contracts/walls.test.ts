@@ -36,7 +36,7 @@ const WALLS: readonly Wall[] = [
   { room: "core", only: ["core"], packages: PURE },
   {
     room: "core/tree",
-    only: ["core/tree", "core/units.ts", "core/dtype.ts", "core/errors.ts"],
+    only: ["core/tree", "core/units.ts", "core/dtype.ts", "core/errors.ts", "core/step.ts"],
   },
   {
     room: "core/layers",

@@ -9,6 +9,12 @@ interface Run {
   readonly prompt?: number;
   readonly new?: number;
   readonly sec?: number;
+  /** 1: `generate()` put the decoder's start token before the prompt. */
+  readonly start?: number;
+  /** Tokens that the encoder read. */
+  readonly enc?: number;
+  readonly text?: number;
+  readonly images?: number;
   readonly audio_tokens?: number;
   readonly cache?: "dynamic" | "static";
   readonly caches: Readonly<Record<string, number>>;
@@ -44,8 +50,8 @@ const PARTS = {
 const FOLDER = new URL("./transformers/", import.meta.url);
 
 /** Runs that the rules speak of: dynamic cache, no padding, the kernels that can be asked for. */
-const covered = (run: Run): boolean =>
-  run.cache !== "static" && run.attn !== "math" && !run.padded && !run.mask && !run.input_fp32;
+export const coveredRun = (run: Run): boolean =>
+  run.cache !== "static" && run.attn !== "math" && !run.padded && !run.images && !run.mask && !run.input_fp32;
 
 interface Covered {
   readonly file: string;
@@ -62,8 +68,8 @@ function reports(): Covered[] {
       const measured = JSON.parse(readFileSync(new URL(name, FOLDER), "utf8")) as Measured;
       const config = catalogConfig(measured.model);
       if (config === undefined) return [];
-      const model = describe(config, { resolve: catalogConfig });
-      return measured.runs.filter(covered).map((run) => ({
+      const model = describe(partOf(name, config), { resolve: catalogConfig });
+      return measured.runs.filter(coveredRun).map((run) => ({
         file: name.replace(".json", ""),
         id: measured.model,
         run,
@@ -72,16 +78,31 @@ function reports(): Covered[] {
     });
 }
 
-function optionsOf(model: Model, run: Run): EstimateOptions {
+/** Some runs were made of one part of a model that has several. */
+export const partOf = (file: string, config: unknown): unknown =>
+  file.includes("-thinker") && typeof config === "object" && config !== null && "thinker_config" in config
+    ? config.thinker_config
+    : config;
+
+export function optionsOf(model: Model, run: Run): EstimateOptions {
   const generates = run.prompt !== undefined;
   return {
     batchSize: run.batch,
     precision: run.dtype,
     attnImplementation: run.attn === "eager" ? "eager" : "sdpa",
-    ...(generates && { promptTokens: Math.max(1, (run.prompt ?? 0) - (run.audio_tokens ?? 0)) }),
+    ...(generates && { promptTokens: Math.max(1, (run.prompt ?? 0) + (run.start ?? 0) - (run.audio_tokens ?? 0)) }),
     ...(generates && run.new !== undefined && { maxNewTokens: run.new }),
-    ...(model.audio && run.sec !== undefined && { audioSeconds: run.sec }),
+    ...(model.encoderText && !model.audio && { encoderSeqLength: run.enc ?? run.text }),
+    ...(model.audio && run.sec !== undefined && { audioSeconds: run.sec + framesLost(model) }),
+    ...(model.audio?.pooling && run.sec === undefined && { audioSeconds: 0 }),
   };
+}
+
+/** The runs fed 100 frames a second, also to models whose feature extractor leaves out a last frame that is not full. */
+function framesLost({ audio }: Model): number {
+  const [first] = audio?.framing ?? [];
+  if (!audio || first?.kind !== "conv") return 0;
+  return (first.kernel - first.stride) / audio.sampleRate;
 }
 
 export function comparisons(): Comparison[] {
@@ -103,7 +124,8 @@ const STATES = ["conv_state", "ssm_state"];
 
 /** Caches when the last token has been fed, by kind. */
 export function cacheComparisons(): Comparison[] {
-  return reports().flatMap(({ file, id, run, report }) => {
+  // Runs without any recorded cache made it by other means than `generate()`.
+  return reports().filter(({ run }) => Object.keys(run.caches).length > 0).flatMap(({ file, id, run, report }) => {
     const decode = (keep: (label: string, kind: string) => boolean) =>
       report.ledger.lines
         .filter(({ label, kind }) => keep(label, kind))

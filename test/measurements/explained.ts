@@ -1,2 +1,2 @@
 /** `<file> <phase>` of observations that the rules do not reach, each with its reason in docs/accuracy.md. */
-export const EXPLAINED: ReadonlySet<string> = new Set([]);
+export const EXPLAINED: ReadonlySet<string> = new Set(["t5-large encode"]);

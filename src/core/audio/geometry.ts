@@ -1,3 +1,7 @@
+import { follow, type Step } from "../step.ts";
+
+export { follow, type Step } from "../step.ts";
+
 /**
  * From seconds to tokens, as data: a chain of steps that every family states for itself and that the report prints
  * ("30 s → 3,000 frames → 1,500 positions → 750 tokens").
@@ -7,6 +11,8 @@ export interface AudioGeometry {
   readonly sampleRate: number;
   /** Features per frame: mel bins, or 1 for raw samples. */
   readonly bins: number;
+  /** The processor hands out a mask of the frames, 8 bytes each, that stays alive with them; every decoding step sums it up. */
+  readonly masked?: true | "summed";
   /** Samples to frames. */
   readonly framing: readonly Step[];
   /** Frames to encoder positions. */
@@ -34,29 +40,6 @@ export interface AudioWindow {
   readonly longer: "sequential" | "batched" | "truncated";
 }
 
-/** One link of the chain: a length in, a length out, rounded as the reference implementation rounds. */
-export type Step =
-  /** ⌊(n + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1: a convolution or a pooling. */
-  | {
-      readonly kind: "conv";
-      readonly kernel: number;
-      readonly stride: number;
-      readonly padding?: number;
-      readonly dilation?: number;
-    }
-  /** ⌊n / by⌋ */
-  | { readonly kind: "floor"; readonly by: number }
-  /** ⌈n / by⌉ */
-  | { readonly kind: "ceil"; readonly by: number }
-  /** n × by + plus */
-  | { readonly kind: "scale"; readonly by: number; readonly plus?: number }
-  /** The same chain over blocks of `size`, the last one shorter, summed. */
-  | { readonly kind: "blocks"; readonly size: number; readonly steps: readonly Step[] }
-  /** This many whatever comes in. */
-  | { readonly kind: "fixed"; readonly value: number }
-  /** No more than this. */
-  | { readonly kind: "at-most"; readonly value: number };
-
 /** What a recording becomes. Per sequence, except where a name says window. */
 export interface AudioLengths {
   readonly seconds: number;
@@ -76,41 +59,6 @@ export interface AudioLengths {
   readonly tokens: number;
   /** Seconds of the recording that the model never sees. */
   readonly cutSeconds: number;
-}
-
-export function follow(steps: readonly Step[], length: number): number {
-  let n = length;
-  for (const step of steps) n = Math.max(0, apply(step, n));
-  return n;
-}
-
-function apply(step: Step, n: number): number {
-  switch (step.kind) {
-    case "conv": {
-      const reach = (step.dilation ?? 1) * (step.kernel - 1) + 1;
-      return Math.floor((n + 2 * (step.padding ?? 0) - reach) / step.stride) + 1;
-    }
-    case "floor":
-      return Math.floor(n / step.by);
-    case "ceil":
-      return Math.ceil(n / step.by);
-    case "scale":
-      return n * step.by + (step.plus ?? 0);
-    case "blocks": {
-      const rest = n % step.size;
-      const whole = Math.floor(n / step.size);
-      return (
-        (whole > 0 ? whole * follow(step.steps, step.size) : 0) +
-        (rest > 0 ? follow(step.steps, rest) : 0)
-      );
-    }
-    case "fixed":
-      return step.value;
-    case "at-most":
-      return Math.min(n, step.value);
-    default:
-      return step satisfies never;
-  }
 }
 
 /** What `seconds` of audio become under `geometry`. */
@@ -180,6 +128,7 @@ function stride(steps: readonly Step[]): number {
   for (const step of steps) {
     if (step.kind === "conv") by *= step.stride;
     if (step.kind === "floor" || step.kind === "ceil") by *= step.by;
+    if (step.kind === "blocks") by *= stride(step.steps);
   }
   return by;
 }

@@ -24,11 +24,22 @@ export const integer = (least: number, most: number) => whole(least, most);
 export const decimal = () => z.number("a finite number");
 export const flag = () => z.boolean("true or false");
 export const text = () => z.string("a string");
+/** One value for all layers, or one for each. */
+export const oneOrList = <T extends z.ZodMiniType>(item: T) =>
+  z.union([item, z.array(item)], "a number or a list of numbers");
 export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, "a list");
-/** One, or a list of them. */
-export const oneOrMany = <T extends z.ZodMiniType>(item: T, requirement: string) =>
-  z.union([item, z.array(item)], requirement);
+/** One, or a list of them: `14` or `[14, 14]`. */
+export const oneOrMany = <T extends z.ZodMiniType>(
+  item: T,
+  requirement = "a whole number or a list of them",
+) => z.union([item, z.array(item)], requirement);
 export const anything = () => z.unknown();
+/** A field that may hold either of two things, such as one width for all layers or a list with one for each. */
+export const either = <A extends z.ZodMiniType, B extends z.ZodMiniType>(
+  a: A,
+  b: B,
+  what: string,
+) => z.union([a, b], what);
 
 /** The default that the reference implementation's config class has. */
 export const or = <T extends z.ZodMiniType>(schema: T, value: z.output<T>) =>
@@ -36,6 +47,10 @@ export const or = <T extends z.ZodMiniType>(schema: T, value: z.output<T>) =>
 export const maybe = <T extends z.ZodMiniType>(schema: T) => z.optional(schema);
 /** A field for which `null` says something other than absence (`sliding_window: null`: none). */
 export const orNull = <T extends z.ZodMiniType>(schema: T) => z.nullable(schema);
+
+/** A field that may be `"auto"`: then the reference derives it from others. */
+export const orAuto = <T extends z.ZodMiniType>(schema: T) =>
+  z.union([z.literal("auto"), schema], '"auto" or a whole number');
 
 type Fields = Record<string, z.ZodMiniType>;
 type Parsed<F extends Fields> = z.output<z.ZodMiniObject<F>>;

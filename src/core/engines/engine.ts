@@ -2,6 +2,7 @@ import type { Dtype } from "../dtype.ts";
 import type { Model } from "../model.ts";
 import type { Axis, AxisValues } from "../quantity/axis.ts";
 import type { Product } from "../quantity/product.ts";
+import type { Scheme } from "../quantization/scheme.ts";
 import type { Component } from "../tree/module.ts";
 
 /** What memory is spent on. */
@@ -64,6 +65,8 @@ export interface LinePlan {
 export interface Setup {
   /** Dtype of the stored weights. */
   readonly precision: Dtype;
+  /** How the weights are quantised; undefined: all are kept in `precision`. */
+  readonly quantization?: Scheme;
   /** Dtype that activations have. */
   readonly compute: Dtype;
   readonly kvCache: Dtype;
@@ -103,6 +106,18 @@ export interface Engine {
   readonly name: string;
   /** One sentence: whose rules these are. */
   readonly summary: string;
+  /** What it does where the user says nothing. */
+  readonly presets?: { readonly numBeams?: number; readonly precision?: Dtype };
+  /** Dtypes in which it can hold weights; undefined: any. */
+  readonly precisions?: readonly Dtype[];
+  /** It runs on one device only. */
+  readonly singleDevice?: true;
+  /** Why it cannot run this model, as the end of a sentence; undefined where it can. */
+  readonly refuses?: (model: Model) => string | undefined;
+  /** `--precision int4` is four bits for every parameter, not the usual scheme of that name. */
+  readonly uniformPrecision?: true;
+  /** Runs towers of the reference as they are, in 16 bits whatever the scheme. */
+  readonly servesWhole?: true;
   readonly phases: (model: Model) => readonly Phase[];
   plan(model: Model, setup: Setup): readonly LinePlan[];
   /** What a server would log and how many requests it holds; only engines that serve have it. */

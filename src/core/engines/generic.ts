@@ -4,7 +4,8 @@ import { type Product, times } from "../quantity/product.ts";
 import type { Component, Module } from "../tree/module.ts";
 import { walk } from "../tree/walk.ts";
 import type { Engine, LinePlan, Setup } from "./engine.ts";
-import { activationLines, audioInput } from "./transformers/index.ts";
+import { activationLines } from "./transformers/index.ts";
+import { audioInput } from "./transformers/inputs.ts";
 import { towersOf } from "./transformers/tower.ts";
 import { weightLines } from "./weights.ts";
 
@@ -18,6 +19,7 @@ export const generic: Engine = {
   name: "generic",
   summary:
     "engine-neutral upper bound: everything held at once, encoder K/V of all layers included",
+  uniformPrecision: true,
   phases: () => ["all"],
   plan(model, setup) {
     const lines = weightLines(model, setup, ["all"]);

@@ -3,9 +3,11 @@ import type { Engine } from "./engine.ts";
 import { generic } from "./generic.ts";
 import { transformers } from "./transformers/index.ts";
 import { vllm } from "./vllm/index.ts";
+import { fasterWhisper } from "./whisper-runtimes/faster-whisper.ts";
+import { whisperCpp } from "./whisper-runtimes/whisper-cpp.ts";
 
 /** The runtimes whose rules are known, the default first. */
-export const engines: readonly Engine[] = [transformers, vllm, generic];
+export const engines: readonly Engine[] = [transformers, vllm, fasterWhisper, whisperCpp, generic];
 
 /** @throws InputError `unknown-engine`. */
 export function findEngine(name: unknown): Engine {

@@ -1,33 +1,27 @@
-import { countParameters, deviceBuffers } from "../derive/parameters.ts";
+import { deviceBuffers } from "../derive/parameters.ts";
 import { bytesOf, findDtype } from "../dtype.ts";
 import type { Model } from "../model.ts";
 import { type Product, times } from "../quantity/product.ts";
-import type { Component } from "../tree/module.ts";
+import type { Scheme } from "../quantization/scheme.ts";
+import { isWhole, partsByComponent, storedTensors } from "../quantization/stored.ts";
 import type { Amount, LinePlan, Phase, Setup } from "./engine.ts";
-
-const UNQUANTISED = new Set(["fp32", "fp16", "bf16", "tf32", "fp64"]);
 
 /** One line of weights for every component, and one for the buffers that live beside them. */
 export function weightLines(model: Model, setup: Setup, phases: readonly Phase[]): LinePlan[] {
-  const { precision, tensorParallel } = setup;
   const always = (sum: readonly Product[]): Partial<Record<Phase, Amount>> =>
     Object.fromEntries(phases.map((phase) => [phase, { sum }]));
-  const { components } = countParameters(model.root, tensorParallel);
-  const quantised = !UNQUANTISED.has(precision);
-  const lines: LinePlan[] = (Object.entries(components) as [Component, number][]).map(
-    ([component, count]) => ({
-      label: "weights",
-      component,
-      kind: "weights",
-      basis: quantised || tensorParallel > 1 ? "rule" : "exact",
-      source: quantised
+  const { quantization, precision, tensorParallel } = setup;
+  const basis = quantization?.basis ?? (isWhole(precision) ? "exact" : "rule");
+  const lines = storedLines(partsByComponent(storedTensors(model.root, setup)), always, {
+    basis: tensorParallel > 1 ? "rule" : basis,
+    source: quantization
+      ? quantisedSource(quantization)
+      : !isWhole(precision)
         ? "every parameter at this many bits, block scales included; what a scheme leaves in 16 bits is not told apart"
         : tensorParallel > 1
           ? "tensors cut by heads, rows and columns as in Megatron-LM (Shoeybi et al. 2019), norms and convolutions repeated"
           : "parameters as the reference implementation builds them",
-      alive: always([[times(count, "parameters"), times(bytesOf(precision), `B ${precision}`)]]),
-    }),
-  );
+  });
   const buffers = deviceBuffers(model.root);
   if (buffers.length > 0) {
     lines.push({
@@ -47,4 +41,29 @@ export function weightLines(model: Model, setup: Setup, phases: readonly Phase[]
     });
   }
   return lines;
+}
+
+export const quantisedSource = ({ source }: Scheme): string =>
+  `${source}; the parameters that it leaves out in the model's dtype`;
+
+/** A line for every component that stores something: the sum of its parts. */
+export function storedLines(
+  components: ReturnType<typeof partsByComponent>,
+  always: (sum: readonly Product[]) => LinePlan["alive"],
+  about: Pick<LinePlan, "basis" | "source">,
+): LinePlan[] {
+  return [...components].map(([component, parts]) => ({
+    label: "weights",
+    component,
+    kind: "weights",
+    ...about,
+    alive: always(
+      parts.map(({ what, count, size, unit }) =>
+        // A factor of one is not printed, but here it says what the parts are.
+        size === 1
+          ? [times(count, `${what} × 1 B ${unit}`)]
+          : [times(count, what), times(size, `B ${unit}`)],
+      ),
+    ),
+  }));
 }

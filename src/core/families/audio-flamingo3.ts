@@ -54,6 +54,7 @@ function flamingo(
         name: "audio_tower",
         classes: "AudioFlamingo3",
         component: "audio_encoder",
+        servedWhole: true,
       }),
       text.backbone,
       projector(

@@ -1,5 +1,15 @@
-import { within } from "../config/raw.ts";
-import { count, dimension, flag, maybe, or, orNull, positions } from "../config/schema.ts";
+import { own, type RawConfig, section, within } from "../config/raw.ts";
+import {
+  count,
+  decimal,
+  dimension,
+  flag,
+  maybe,
+  or,
+  orNull,
+  positions,
+  reader,
+} from "../config/schema.ts";
 import { InputError } from "../errors.ts";
 import type { DecoderSizes } from "../towers/causal-lm.ts";
 import type { Context } from "./family.ts";
@@ -37,7 +47,7 @@ export const decoderFields = (defaults: Defaults) => ({
   tie_word_embeddings: or(flag(), defaults.tied),
 });
 
-interface DecoderConfig {
+export interface DecoderConfig {
   readonly vocab_size: number;
   readonly hidden_size: number;
   readonly intermediate_size: number;
@@ -46,6 +56,7 @@ interface DecoderConfig {
   readonly num_key_value_heads: number | null;
   readonly head_dim?: number | undefined;
   readonly tie_word_embeddings: boolean;
+  readonly max_position_embeddings?: number;
 }
 
 /** The sizes that such a config states. @throws InputError where heads cannot be grouped evenly. */
@@ -60,6 +71,15 @@ export function decoderSizes(config: DecoderConfig, context: Context): DecoderSi
       field,
     );
   }
+  const headDim = config.head_dim ?? Math.floor(config.hidden_size / heads);
+  if (headDim === 0) {
+    const field = within(context.path, "num_attention_heads");
+    throw new InputError(
+      "inconsistent",
+      `${field} is ${heads}, more than hidden_size ${config.hidden_size} can be shared by: correct one of them in the config.`,
+      field,
+    );
+  }
   return {
     vocab: config.vocab_size,
     width: config.hidden_size,
@@ -67,9 +87,49 @@ export function decoderSizes(config: DecoderConfig, context: Context): DecoderSi
     layers: config.num_hidden_layers,
     heads,
     kvHeads,
-    headDim: config.head_dim ?? Math.floor(config.hidden_size / heads),
+    headDim,
     tied: config.tie_word_embeddings,
   };
+}
+
+/**
+ * A config's fields under the names that its class has for them: it takes others too (`attribute_map`).
+ * @param names the class's name for each other one.
+ */
+export function underOwnNames(raw: RawConfig, names: Readonly<Record<string, string>>): RawConfig {
+  const renamed: Record<string, unknown> = { ...raw };
+  for (const [other, name] of Object.entries(names)) {
+    const value = own(raw, other);
+    if (value !== undefined && value !== null) renamed[name] = value;
+  }
+  return renamed;
+}
+
+const readRotary = reader(() => ({ partial_rotary_factor: maybe(decimal()) }));
+
+/**
+ * How many of a head's values are rotated: the share that `rope_scaling` or `rope_parameters` states, or the config itself.
+ * @param share what the config class takes where none does.
+ */
+export function rotatedValues(
+  headDim: number,
+  raw: RawConfig,
+  context: Context,
+  share: number,
+): number {
+  const key = section(raw, "rope_scaling", context.path) ? "rope_scaling" : "rope_parameters";
+  const inner = section(raw, key, context.path);
+  const stated =
+    (inner && readRotary(inner, context.inside(key)).partial_rotary_factor) ??
+    readRotary(raw, context).partial_rotary_factor ??
+    share;
+  if (stated > 0 && stated <= 1) return Math.trunc(headDim * stated);
+  const field = within(context.path, "partial_rotary_factor");
+  throw new InputError(
+    "out-of-range",
+    `${field} is ${stated}, but must be above 0 and at most 1: correct it in the config.`,
+    field,
+  );
 }
 
 /** How many key/value heads there are. @throws InputError where query heads cannot be grouped evenly among them. */

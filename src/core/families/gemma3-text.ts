@@ -1,4 +1,3 @@
-import { section } from "../config/raw.ts";
 import {
   flag,
   integer,
@@ -10,10 +9,10 @@ import {
   reader,
   text,
 } from "../config/schema.ts";
-import { causalLm, slidingVariants } from "../towers/causal-lm.ts";
+import { causalLm, SANDWICH_NORMS } from "../towers/causal-lm.ts";
+import { rotaryKinds, slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
-import type { Family } from "./family.ts";
 
 /** Gemma3TextConfig (transformers 5.18). */
 const read = reader(() => ({
@@ -55,9 +54,9 @@ export const gemma3Text = decoderOnly({
           classes: "Gemma3",
           bias: { qkv: bias, o: bias },
           normedHeads: true,
-          sandwich: true,
+          norms: SANDWICH_NORMS,
           scaledEmbedding: true,
-          rotaryKinds: ["full_attention", "sliding_attention"],
+          rotaryKinds: rotaryKinds(sizes.layers, slides),
           variants: slidingVariants(sizes.layers, config.sliding_window, slides),
         },
         place,
@@ -66,11 +65,3 @@ export const gemma3Text = decoderOnly({
     };
   },
 });
-
-/** A Gemma 3 config with a vision tower, as the language model of another one: only its text counts there. */
-export const gemma3AsLanguage: NonNullable<Family["language"]> = (raw, context, place) => {
-  const inner = section(raw, "text_config", context.path);
-  return inner
-    ? gemma3Text.language(inner, context.inside("text_config"), place)
-    : gemma3Text.language(raw, context, place);
-};

@@ -86,32 +86,37 @@ export const graniteSpeech: Family = {
     );
     const queries = Math.floor(config.window_size / config.downsample_rate);
     const root = module(context.architecture, "", [
-      module(`${classes}Model`, "model", [
-        graniteConformer(classes, {
-          bins: audio.input_dim,
-          width: audio.hidden_dim,
-          layers: audio.num_layers,
-          heads: audio.num_heads,
-          headDim: audio.dim_head ?? Math.floor(audio.hidden_dim / audio.num_heads),
-          inner: audio.hidden_dim * audio.feedforward_mult,
-          outputs: audio.output_dim,
-          block: audio.context_size,
-          maxDistance: audio.max_pos_emb,
-          kernel: audio.conv_kernel_size,
-          convInner: audio.hidden_dim * audio.conv_expansion_factor,
-        }),
-        module(
-          `${classes}EncoderProjector`,
-          "projector",
-          [qformer("qformer", projector), linear("linear", projector.hidden_size, text.width)],
-          {
-            component: "audio_projector",
-            tensors: [{ name: "query", shape: [1, queries, projector.hidden_size] }],
-            op: { kind: "projector", widths: [projector.hidden_size, text.width] },
-          },
-        ),
-        text.backbone,
-      ]),
+      module(
+        `${classes}Model`,
+        "model",
+        [
+          graniteConformer(classes, {
+            bins: audio.input_dim,
+            width: audio.hidden_dim,
+            layers: audio.num_layers,
+            heads: audio.num_heads,
+            headDim: audio.dim_head ?? Math.floor(audio.hidden_dim / audio.num_heads),
+            inner: audio.hidden_dim * audio.feedforward_mult,
+            outputs: audio.output_dim,
+            block: audio.context_size,
+            maxDistance: audio.max_pos_emb,
+            kernel: audio.conv_kernel_size,
+            convInner: audio.hidden_dim * audio.conv_expansion_factor,
+          }),
+          module(
+            `${classes}EncoderProjector`,
+            "projector",
+            [qformer("qformer", projector), linear("linear", projector.hidden_size, text.width)],
+            {
+              component: "audio_projector",
+              tensors: [{ name: "query", shape: [1, queries, projector.hidden_size] }],
+              op: { kind: "projector", widths: [projector.hidden_size, text.width] },
+            },
+          ),
+          text.backbone,
+        ],
+        { op: { kind: "merge", checked: true, kept: true, waits: [text.width, text.width] } },
+      ),
       lmHead({
         width: text.width,
         vocab: text.vocab,
@@ -133,11 +138,13 @@ export const graniteSpeech: Family = {
 const geometry = (bins: number, window: number, queries: number): AudioGeometry => ({
   sampleRate: SAMPLE_RATE,
   bins,
+  // Two mel frames are stacked before they enter.
   framing: [
     { kind: "floor", by: HOP },
     { kind: "scale", by: 1, plus: 1 },
+    { kind: "floor", by: 2 },
   ],
-  encoding: [{ kind: "floor", by: 2 }],
+  encoding: [],
   pooling: [
     { kind: "ceil", by: window },
     { kind: "scale", by: queries },

@@ -1,5 +1,6 @@
 import { or, orNull, positions, reader } from "../config/schema.ts";
-import { causalLm, slidingVariants } from "../towers/causal-lm.ts";
+import { causalLm } from "../towers/causal-lm.ts";
+import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
 

@@ -14,6 +14,7 @@ import {
 import { evenHeads } from "../towers/whisper.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
+import type { FeatureMap } from "../tree/op.ts";
 import type { Context, Family } from "./family.ts";
 
 /** MoonshineConfig's fields and defaults (transformers 5.18). */
@@ -29,6 +30,7 @@ const read = reader(() => ({
   attention_bias: or(flag(), false),
   tie_word_embeddings: or(flag(), true),
   head_dim: maybe(dimension()),
+  pad_head_dim_to_multiple_of: maybe(dimension()),
   partial_rotary_factor: or(decimal(), 0.9),
 }));
 const readRope = reader(() => ({ partial_rotary_factor: maybe(decimal()) }));
@@ -36,6 +38,28 @@ const readRope = reader(() => ({ partial_rotary_factor: maybe(decimal()) }));
 /** The encoder's three convolutions over raw samples, fixed in the reference (Jeffries et al. 2024). */
 const KERNELS = [127, 7, 3];
 const STRIDES = [64, 3, 2];
+
+/** Each convolution with its activation; the second one runs while its normed input is still referenced. */
+function convolutionMoments(width: number): readonly (readonly FeatureMap[])[] {
+  const map = (label: string, after: number, channels: number): FeatureMap => ({
+    label,
+    steps: STRIDES.slice(0, after).map((stride, i) => ({
+      kind: "conv",
+      kernel: KERNELS[i] ?? 1,
+      stride,
+    })),
+    width: channels,
+  });
+  return [
+    [map("convolution", 1, width), map("its norm", 1, width)],
+    [
+      map("normed input", 1, width),
+      map("convolution", 2, 2 * width),
+      map("activation", 2, 2 * width),
+    ],
+  ];
+}
+
 /** The decoder starts from one token. */
 const START = 1;
 
@@ -93,6 +117,7 @@ export const moonshine: Family = {
     const kvHeads = config.encoder_num_key_value_heads ?? heads;
     evenHeads(heads, kvHeads, "encoder_num_attention_heads", "encoder_num_key_value_heads");
     const headDim = config.head_dim ?? Math.floor(width / heads);
+    const pad = config.pad_head_dim_to_multiple_of;
     const sizes: MoonshineSizes = {
       classes: "Moonshine",
       width,
@@ -101,6 +126,7 @@ export const moonshine: Family = {
       kvHeads,
       headDim,
       bias: config.attention_bias,
+      ...(pad !== undefined && { paddedDim: Math.ceil(headDim / pad) * pad }),
     };
     const turned = rotated(raw, context, headDim, config.partial_rotary_factor);
     const table = () => rotary("rotary_emb", "MoonshineRotaryEmbedding", 2 * Math.ceil(turned / 2));
@@ -123,12 +149,14 @@ export const moonshine: Family = {
           side: "encoder",
           width,
           rotary: turned,
+          held: 0,
           entry: {
             kind: "conv-front-end",
             bins: 1,
             width,
             strides: STRIDES,
             widths: [width, 2 * width, width],
+            moments: convolutionMoments(width),
           },
         },
       },

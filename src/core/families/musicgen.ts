@@ -115,7 +115,7 @@ const family = (name: string, classes: string, melody: boolean): Family => ({
     if (type !== "t5") {
       throw new InputError(
         "unknown-model-type",
-        `text_encoder.model_type is ${shown(type)}, but only t5 is described as a text encoder here.`,
+        `text_encoder.model_type is ${type === undefined ? "missing" : shown(type)}, but only t5 is described as a text encoder here.`,
         "text_encoder.model_type",
       );
     }

@@ -55,7 +55,12 @@ export const qwen2Audio: Family = {
               inner: audio.encoder_ffn_dim,
               positions: audio.max_source_positions,
             },
-            { name: "audio_tower", classes: "Qwen2Audio", component: "audio_encoder" },
+            {
+              name: "audio_tower",
+              classes: "Qwen2Audio",
+              component: "audio_encoder",
+              servedWhole: true,
+            },
           ),
           module(
             "Qwen2AudioMultiModalProjector",

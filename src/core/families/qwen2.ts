@@ -1,13 +1,14 @@
 import { count, flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
-import { causalLm, slidingVariants } from "../towers/causal-lm.ts";
+import { causalLm } from "../towers/causal-lm.ts";
+import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
 
 /** Which layers slide, as Qwen 2 and 3 say it: from `max_window_layers` on, if `use_sliding_window`. */
-export const qwenSlidingFields = () => ({
+export const qwenSlidingFields = ({ window, from } = { window: 4096, from: 28 }) => ({
   use_sliding_window: or(flag(), false),
-  sliding_window: or(orNull(positions()), 4096),
-  max_window_layers: or(count(0), 28),
+  sliding_window: or(orNull(positions()), window),
+  max_window_layers: or(count(0), from),
   layer_types: maybe(list(text())),
 });
 

@@ -96,6 +96,7 @@ export const qwen3Asr: Family = {
             inner: audio.encoder_ffn_dim,
             channels: audio.downsample_hidden_size,
             positions: audio.max_position_embeddings,
+            chunk: 2 * audio.n_window,
             block: qwenAudioBlock(audio.n_window, audio.n_window_infer),
           },
           {

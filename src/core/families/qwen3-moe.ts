@@ -50,10 +50,9 @@ export const qwen3Moe = decoderOnly({
     const window = config.use_sliding_window ? config.sliding_window : null;
     const span =
       window === null ? {} : { span: { kind: "window", size: window, causal: true } as const };
+    const dense = new Set(config.mlp_only_layers);
     const sparse = (index: number) =>
-      config.num_experts > 0 &&
-      !config.mlp_only_layers.includes(index) &&
-      (index + 1) % config.decoder_sparse_step === 0;
+      config.num_experts > 0 && !dense.has(index) && (index + 1) % config.decoder_sparse_step === 0;
     const experts = mixtureOfExperts("Qwen3MoeSparseMoeBlock", "mlp", {
       class: "Qwen3MoeExperts",
       width: sizes.width,

@@ -10,11 +10,9 @@ import {
   reader,
   text,
 } from "../config/schema.ts";
-import { conv1d } from "../layers/conv.ts";
-import { embedding } from "../layers/embedding.ts";
 import { linear } from "../layers/linear.ts";
 import { layerNorm } from "../layers/norm.ts";
-import { bertLayer } from "../towers/bert.ts";
+import { disentangledEncoder } from "../towers/disentangled.ts";
 import {
   evenGroups,
   positionalConv,
@@ -27,8 +25,7 @@ import {
   sampleConvolutions,
 } from "../towers/wav2vec2-features.ts";
 import { evenHeads } from "../towers/whisper.ts";
-import { upTo } from "../tree/indices.ts";
-import { type Module, module, stack } from "../tree/module.ts";
+import { type Module, module } from "../tree/module.ts";
 import type { ConvFrontEnd } from "../tree/op.ts";
 import type { Context } from "./family.ts";
 import {
@@ -149,64 +146,13 @@ export const sewD = speechEncoderFamily({
     squeezedBody(raw, context, "SEWD", ({ sizes, positions, upsample, entry }) =>
       module("SEWDEncoder", "encoder", [
         positions,
-        disentangled(raw, context, sizes, entry),
+        disentangledEncoder(readDisentangled(raw, context), {
+          ...sizes,
+          classes: "SEWD",
+          class: "SEWDTransformerEncoder",
+          entry,
+        }),
         upsample,
       ]),
     ),
 });
-
-function disentangled(
-  raw: RawConfig,
-  context: Context,
-  { width, inner, layers, heads }: SpeechEncoderSizes,
-  entry: ConvFrontEnd,
-): Module {
-  const config = readDisentangled(raw, context);
-  const relative = config.relative_attention;
-  const furthest =
-    config.max_relative_positions < 1
-      ? config.max_position_embeddings
-      : config.max_relative_positions;
-  const reach = config.position_buckets > 0 ? config.position_buckets : furthest;
-  const own = relative && !config.share_att_key ? config.pos_att_type : [];
-  const project = (kind: string, name: string): Module[] =>
-    own.includes(kind)
-      ? [linear(name, width, width, { divide: { by: "columns", units: heads } })]
-      : [];
-  const kernel = config.conv_kernel_size;
-  const norms = config.norm_rel_ebd.toLowerCase().split("|");
-  const layer = bertLayer({
-    classes: "SEWD",
-    selfClass: "DisentangledSelfAttention",
-    names: [
-      ["q", "query_proj"],
-      ["k", "key_proj"],
-      ["v", "value_proj"],
-    ],
-    width,
-    inner,
-    heads,
-    scores: "scaled-copy",
-    extra: [...project("c2p", "pos_key_proj"), ...project("p2c", "pos_query_proj")],
-    biased: relative,
-    norms: "after",
-  });
-  return module(
-    "SEWDTransformerEncoder",
-    "encoder",
-    [
-      stack(upTo(layers), layer),
-      relative ? embedding("rel_embeddings", 2 * reach, width) : undefined,
-      norms.some((norm) => norm.trim() === "layer_norm")
-        ? layerNorm("LayerNorm", width)
-        : undefined,
-      kernel > 0
-        ? module("ConvLayer", "conv", [
-            conv1d("conv", width, width, kernel, { groups: config.conv_groups ?? 1 }),
-            layerNorm("LayerNorm", width),
-          ])
-        : undefined,
-    ],
-    { op: { kind: "tower", side: "encoder", width, entry } },
-  );
-}

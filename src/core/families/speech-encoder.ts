@@ -1,4 +1,4 @@
-import type { Step } from "../audio/geometry.ts";
+import type { AudioGeometry, Step } from "../audio/geometry.ts";
 import { sampleGeometry } from "../audio/sample-geometry.ts";
 import { labelCount } from "../config/labels.ts";
 import { type RawConfig, within } from "../config/raw.ts";
@@ -66,7 +66,9 @@ export function maskVector(raw: RawConfig, context: Context, width: number): Ten
 export interface SpeechBody {
   readonly children: readonly (Module | undefined)[];
   readonly tensors: readonly Tensor[];
-  readonly convolutions: SampleConvolutions;
+  /** Over raw samples; an encoder over mel frames states its whole geometry instead. */
+  readonly convolutions?: SampleConvolutions;
+  readonly audio?: AudioGeometry;
   readonly width: number;
   readonly layers: number;
   /** Set where the output is shortened and perhaps of another width (`add_adapter`). */
@@ -93,10 +95,14 @@ interface SpeechEncoderKind {
   pretraining?(raw: RawConfig, context: Context, body: SpeechBody): PreTraining;
   /** CTC's alphabet where the config states none. */
   readonly vocab?: number;
+  /** Width before the classification where the config states none. */
+  readonly classifier?: number;
 }
 
 const readVocab = reader(() => ({ vocab_size: maybe(dimension()) }));
-const readClassifier = reader(() => ({ classifier_proj_size: or(dimension(), 256) }));
+const readClassifier = reader(() => ({ classifier_proj_size: maybe(dimension()) }));
+/** Where neither the config nor the family says otherwise. */
+const CLASSIFIER_WIDTH = 256;
 const readWeighting = reader(() => ({ use_weighted_layer_sum: or(flag(), false) }));
 const readXVector = reader(() => ({
   tdnn_dim: or(list(dimension()), [512, 512, 512, 512, 1500]),
@@ -129,7 +135,10 @@ export function speechEncoderFamily(kind: SpeechEncoderKind): Family {
                 component: "audio_encoder",
                 tensors,
               }),
-        audio: sampleGeometry(body.convolutions.kernels, body.convolutions.strides, body.after),
+        audio:
+          body.audio ??
+          (body.convolutions &&
+            sampleGeometry(body.convolutions.kernels, body.convolutions.strides, body.after)),
         context: { max: undefined, hard: false, preset: 0, prompt: undefined },
       };
     },
@@ -155,7 +164,11 @@ function headOf(
       unadapted(context, body);
       const { classifier_proj_size } = readClassifier(raw, context);
       return {
-        parts: sequenceHead(width, classifier_proj_size, labelCount(raw, context)),
+        parts: sequenceHead(
+          width,
+          classifier_proj_size ?? kind.classifier ?? CLASSIFIER_WIDTH,
+          labelCount(raw, context),
+        ),
         tensors: weighting(raw, context, body),
       };
     }

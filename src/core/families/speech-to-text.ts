@@ -52,6 +52,7 @@ function layer(
     feedForward: feedForwardPair(width, inner),
     run: { kind: "feed-forward", width, inner, gated: false },
     norms: "before",
+    attention: { always: "eager" },
   });
 }
 
@@ -115,6 +116,8 @@ export const speechToText: Family = {
           kind: "tower",
           side: "encoder",
           width,
+          // fairseq's sinusoids are looked up for every sequence.
+          held: 2,
           entry: {
             kind: "conv-front-end",
             bins,
@@ -161,6 +164,7 @@ export const speechToText: Family = {
       audio: {
         sampleRate: SAMPLE_RATE,
         bins,
+        masked: true,
         framing: [{ kind: "conv", kernel: FRAME, stride: HOP }],
         encoding: kernels.map((kernel) => ({
           kind: "conv",

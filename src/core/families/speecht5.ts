@@ -91,7 +91,10 @@ function samples(raw: RawConfig, context: Context, config: Sizes) {
       tensors: maskVector(raw, context, width),
     }),
     entry: convolutionEntry(convolutions),
-    geometry: sampleGeometry(convolutions.kernels, convolutions.strides),
+    geometry: {
+      ...sampleGeometry(convolutions.kernels, convolutions.strides),
+      masked: "summed" as const,
+    },
   };
 }
 
@@ -206,6 +209,7 @@ export const speechT5: Family = {
       type: speaks && !hears ? "text-to-speech" : "encoder-decoder",
       root: bare ? model : module(architecture, "", [model, head]),
       audio: heard?.geometry,
+      ...(!hears && { encoderText: { max: reach } }),
       // The table of scaled sinusoids is fixed; fairseq's grows with the text.
       context: { max: limit, hard: speaks, preset: limit, prompt: START },
     };

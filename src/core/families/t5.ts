@@ -114,6 +114,7 @@ const family = (name: string, of: typeof T5): Family => ({
         type: "encoder-only",
         root: module(context.architecture, "", [shared, encoder]),
         audio: undefined,
+        encoderText: { max: undefined },
         context: { max: undefined, hard: false, preset: 0, prompt: undefined },
       };
     }
@@ -135,6 +136,7 @@ const family = (name: string, of: typeof T5): Family => ({
         context.architecture.endsWith("ForConditionalGeneration") ? head : undefined,
       ]),
       audio: undefined,
+      encoderText: { max: undefined },
       // The prompt goes to the encoder; the decoder starts from one token.
       context: { ...contextUpTo(undefined), prompt: 1 },
     };

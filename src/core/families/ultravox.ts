@@ -63,6 +63,7 @@ export const ultravox: Family = {
           name: "audio_tower",
           classes: "Whisper",
           component: "audio_encoder",
+          servedWhole: { before: 16 },
         }),
         projector(config, sizes, language.width),
         module("CausalLM", "language_model", [language.backbone, language.head]),

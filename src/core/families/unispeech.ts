@@ -17,7 +17,7 @@ export const unispeech = speechEncoderFamily({
   vocab: 32,
   body: (raw, context) => wav2vec2Body(raw, context, { classes: "UniSpeech", bottlenecks: true }),
   pretraining(raw, context, { width, convolutions }) {
-    const channels = convolutions.dims.at(-1) ?? 1;
+    const channels = convolutions?.dims.at(-1) ?? 1;
     const { quantizer, code, projected } = quantizerOf(raw, context, "UniSpeech", channels);
     return {
       parts: [

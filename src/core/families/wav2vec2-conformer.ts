@@ -1,17 +1,9 @@
 import { type RawConfig, within } from "../config/raw.ts";
 import { dimension, or, orNull, positions, reader, text } from "../config/schema.ts";
-import { InputError } from "../errors.ts";
-import { attention } from "../layers/attention.ts";
-import { linear } from "../layers/linear.ts";
-import { batchNorm, layerNorm } from "../layers/norm.ts";
-import { conformerLayer, convolutionModule } from "../towers/conformer.ts";
-import {
-  evenGroups,
-  featureProjection,
-  intermediateFeedForward,
-  positionalConv,
-  type SpeechEncoderSizes,
-} from "../towers/wav2vec2.ts";
+import { layerNorm } from "../layers/norm.ts";
+import { oddKernel } from "../towers/conformer.ts";
+import { positionTable, speechConformerLayer } from "../towers/speech-conformer.ts";
+import { evenGroups, featureProjection, positionalConv } from "../towers/wav2vec2.ts";
 import {
   convolutionEntry,
   featureEncoder,
@@ -19,7 +11,7 @@ import {
 } from "../towers/wav2vec2-features.ts";
 import { evenHeads } from "../towers/whisper.ts";
 import { upTo } from "../tree/indices.ts";
-import { type Module, module, stack } from "../tree/module.ts";
+import { module, stack } from "../tree/module.ts";
 import type { Context } from "./family.ts";
 import {
   maskVector,
@@ -39,85 +31,6 @@ const read = reader(() => ({
   conv_depthwise_kernel_size: or(dimension(), 31),
 }));
 
-const PROJECTIONS = [
-  ["q", "linear_q"],
-  ["k", "linear_k"],
-  ["v", "linear_v"],
-  ["o", "linear_out"],
-] as const;
-
-function selfAttention(width: number, heads: number, relative: boolean): Module {
-  const headDim = Math.floor(width / heads);
-  const plain = attention(`${CLASSES}SelfAttention`, "self_attn", {
-    width,
-    heads,
-    names: PROJECTIONS,
-    extra: relative
-      ? [
-          linear("linear_pos", width, width, {
-            bias: false,
-            divide: { by: "columns", units: heads },
-          }),
-        ]
-      : [],
-    span: { kind: "full" },
-    scores: "scaled-copy",
-    cached: false,
-  });
-  if (!relative || plain.op?.kind !== "attention") return plain;
-  return {
-    ...plain,
-    tensors: ["pos_bias_u", "pos_bias_v"].map((name) => ({
-      name,
-      shape: [heads, headDim],
-      cut: { dim: 0, units: heads },
-    })),
-    op: { ...plain.op, biased: true },
-  };
-}
-
-function layer({ width, inner, heads }: SpeechEncoderSizes, kernel: number, relative: boolean) {
-  return conformerLayer(
-    `${CLASSES}EncoderLayer`,
-    "layers",
-    width,
-    [
-      layerNorm("ffn1_layer_norm", width),
-      intermediateFeedForward(CLASSES, "ffn1", width, inner),
-      layerNorm("self_attn_layer_norm", width),
-      selfAttention(width, heads, relative),
-      convolutionModule(`${CLASSES}ConvolutionModule`, "conv_module", {
-        width,
-        kernel,
-        names: ["pointwise_conv1", "depthwise_conv", "pointwise_conv2"],
-        bias: { pointwise: false, depthwise: false },
-        norm: batchNorm("batch_norm", width),
-        before: layerNorm("layer_norm", width),
-      }),
-      layerNorm("ffn2_layer_norm", width),
-      intermediateFeedForward(CLASSES, "ffn2", width, inner),
-      layerNorm("final_layer_norm", width),
-    ],
-    ["ffn1", "self_attn", "conv_module", "ffn2"],
-  );
-}
-
-/** Sines of every distance that the table reaches, or rotary frequencies, which this class stores in the checkpoint. */
-function positionTable(kind: string | null, width: number, heads: number, reach: number) {
-  if (kind === "relative") {
-    return module(`${CLASSES}RelPositionalEmbedding`, "embed_positions", [], {
-      buffers: [
-        { name: "pe", shape: [1, 2 * reach - 1, width], dtype: "model", persistent: false },
-      ],
-    });
-  }
-  if (kind !== "rotary") return undefined;
-  const frequencies = Math.ceil(Math.floor(width / heads) / 2);
-  return module(`${CLASSES}RotaryPositionalEmbedding`, "embed_positions", [], {
-    buffers: [{ name: "inv_freq", shape: [frequencies], dtype: "fp32", persistent: true }],
-  });
-}
-
 function body(raw: RawConfig, context: Context): SpeechBody {
   const config = read(raw, context);
   const field = (name: string) => within(context.path, name);
@@ -126,27 +39,39 @@ function body(raw: RawConfig, context: Context): SpeechBody {
   const kernel = config.conv_depthwise_kernel_size;
   evenHeads(width, heads, field("hidden_size"), field("num_attention_heads"));
   evenGroups(width, groups, field);
-  if (kernel % 2 === 0) {
-    throw new InputError(
-      "out-of-range",
-      `${field("conv_depthwise_kernel_size")} is ${kernel}, but must be odd: correct it in the config.`,
-      field("conv_depthwise_kernel_size"),
-    );
-  }
+  oddKernel(kernel, field("conv_depthwise_kernel_size"));
   const convolutions = sampleConvolutions(config, field);
   const adapter = adapterOf(raw, context, CLASSES, width);
   const kind = config.position_embeddings_type;
+  const relative = kind === "relative" ? kind : null;
   const sizes = { width, inner: config.intermediate_size, layers, heads };
   const encoder = module(
     `${CLASSES}Encoder`,
     "encoder",
     [
-      positionTable(kind, width, heads, config.max_source_positions),
+      positionTable(CLASSES, {
+        positions: kind,
+        width,
+        heads,
+        reach: config.max_source_positions,
+        stored: true,
+      }),
       positionalConv(CLASSES, { width, kernel: config.num_conv_pos_embeddings, groups }),
       layerNorm("layer_norm", width),
-      stack(upTo(layers), layer(sizes, kernel, kind === "relative")),
+      stack(
+        upTo(layers),
+        speechConformerLayer(CLASSES, { ...sizes, kernel, positions: relative, norm: "batch" }),
+      ),
     ],
-    { op: { kind: "tower", side: "encoder", width, entry: convolutionEntry(convolutions) } },
+    {
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        beside: [convolutions.dims.at(-1) ?? 1],
+        entry: convolutionEntry(convolutions),
+      },
+    },
   );
   return {
     children: [

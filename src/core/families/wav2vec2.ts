@@ -154,7 +154,7 @@ export function contrastive(
   classes: string,
   body: SpeechBody,
 ): PreTraining {
-  const channels = body.convolutions.dims.at(-1) ?? 1;
+  const channels = body.convolutions?.dims.at(-1) ?? 1;
   const { quantizer, code, projected } = quantizerOf(raw, context, classes, channels);
   return {
     parts: [

@@ -1,9 +1,11 @@
 import { type Module, module } from "../tree/module.ts";
-import type { ScoreStyle, Span } from "../tree/op.ts";
+import type { AttentionOp, ScoreStyle, Span } from "../tree/op.ts";
 import type { State } from "../tree/state.ts";
+import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
 import { linear } from "./linear.ts";
 
-type Projection = "q" | "k" | "v" | "o" | "qkv";
+/** "qkv", "kv": several of them from one matrix. */
+type Projection = "q" | "k" | "v" | "qkv" | "kv" | "o";
 
 export interface AttentionOptions {
   /** Width of the sequence that asks, and of the result. */
@@ -15,13 +17,22 @@ export interface AttentionOptions {
   readonly headDim?: number;
   /** Which projections carry a bias: all by default. */
   readonly bias?: Partial<Record<Projection, boolean>> | boolean;
-  /** Names of the projections, in checkpoint order; `qkv` is one matrix for queries, keys and values. */
+  /** Queries come with a gate for the result, in one matrix of twice the rows (Qwen3-Next). */
+  readonly gated?: boolean;
+  /** The matrices are stored as [inputs, outputs]: GPT-2. */
+  readonly transposed?: boolean;
+  /** Parameters of the attention itself, beside its projections. */
+  readonly tensors?: readonly Tensor[];
+  readonly buffers?: readonly DeviceBuffer[];
+  /** Names of the projections, in checkpoint order. */
   readonly names: readonly (readonly [Projection, string])[];
   /** Modules of the attention besides its projections (norms on queries and keys), after them. */
   readonly extra?: readonly Module[];
   readonly over?: "self" | "cross";
   readonly span: Span;
   readonly scores: ScoreStyle;
+  /** What else the engines need to know of how it is computed. */
+  readonly habits?: Pick<AttentionOp, "always" | "returns" | "sinks" | "paddedDim">;
   /** Whether keys and values are kept between decoding steps; bidirectional encoders keep none. */
   readonly cached: boolean;
   /** Positions per token of the language model, for a causal encoder that keeps its own cache. */
@@ -37,24 +48,33 @@ export interface AttentionOptions {
  * [kvHeads × headDim, width], output [width, heads × headDim]. Heads are what tensor parallelism deals out.
  */
 export function attention(className: string, name: string, options: AttentionOptions): Module {
-  const { width, heads, kvHeads = heads, over = "self" } = options;
+  const { width, heads, kvHeads = heads, over = "self", transposed = false } = options;
   const headDim = options.headDim ?? Math.floor(width / heads);
   const source = over === "cross" ? (options.sourceWidth ?? width) : width;
   const biased = (which: Projection) =>
     typeof options.bias === "object" ? (options.bias[which] ?? true) : (options.bias ?? true);
   const projection = ([which, own]: readonly [Projection, string]): Module => {
     const bias = biased(which);
-    if (which === "q")
-      return linear(own, width, heads * headDim, { bias, divide: { by: "columns", units: heads } });
-    if (which === "o")
+    if (which === "o") {
+      const divide = { by: "rows", units: heads } as const;
       return linear(own, heads * headDim, options.outputs ?? width, {
         bias,
-        divide: { by: "rows", units: heads },
+        transposed,
+        divide,
       });
-    const rows = which === "qkv" ? heads + 2 * kvHeads : kvHeads;
-    return linear(own, source, rows * headDim, {
+    }
+    const outputs = {
+      q: options.gated ? 2 * heads : heads,
+      k: kvHeads,
+      v: kvHeads,
+      kv: 2 * kvHeads,
+      qkv: heads + 2 * kvHeads,
+    }[which];
+    const divide = { by: "columns", units: which === "q" ? heads : kvHeads } as const;
+    return linear(own, which === "q" ? width : source, outputs * headDim, {
       bias,
-      divide: { by: "columns", units: kvHeads },
+      transposed,
+      divide,
     });
   };
   const window =
@@ -81,7 +101,10 @@ export function attention(className: string, name: string, options: AttentionOpt
       over,
       span: options.span,
       scores: options.scores,
+      ...options.habits,
     },
     ...(state && { state }),
+    ...(options.tensors && { tensors: options.tensors }),
+    ...(options.buffers && { buffers: options.buffers }),
   });
 }

@@ -37,7 +37,15 @@ export function gatedFeedForward(
         divide: { by: "rows" },
       }),
     ],
-    { op: { kind: "feed-forward", width, inner, gated: true } },
+    {
+      op: {
+        kind: "feed-forward",
+        width,
+        inner,
+        gated: true,
+        ...(names.length === 2 && { keepsGate: true as const }),
+      },
+    },
   );
 }
 

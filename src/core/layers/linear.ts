@@ -16,6 +16,8 @@ export interface LinearOptions {
   readonly divide?: Division;
   readonly class?: string;
   readonly component?: Component;
+  /** Stored as [inputs, outputs]: GPT-2's `Conv1D`. */
+  readonly transposed?: boolean;
   /** Full name of the matrix that this one shares (a head that is tied to the embedding). */
   readonly tiedTo?: string;
 }
@@ -27,9 +29,9 @@ export function linear(
   outputs: number,
   options: LinearOptions = {},
 ): Module {
-  const { bias = true, divide, tiedTo } = options;
+  const { bias = true, divide, tiedTo, transposed = false } = options;
   const weightCut: Cut | undefined = divide && {
-    dim: divide.by === "columns" ? 0 : 1,
+    dim: (divide.by === "columns") === transposed ? 1 : 0,
     units: divide.units ?? (divide.by === "columns" ? outputs : inputs),
   };
   const biasCut: Cut | undefined =
@@ -37,14 +39,14 @@ export function linear(
   const tensors: Tensor[] = [
     {
       name: "weight",
-      shape: [outputs, inputs],
+      shape: transposed ? [inputs, outputs] : [outputs, inputs],
       ...(weightCut && { cut: weightCut }),
       ...(tiedTo !== undefined && { tiedTo }),
     },
   ];
   if (bias) tensors.push({ name: "bias", shape: [outputs], ...(biasCut && { cut: biasCut }) });
   return {
-    class: options.class ?? "Linear",
+    class: options.class ?? (transposed ? "Conv1D" : "Linear"),
     name,
     tensors,
     op: { kind: "linear", width: outputs },

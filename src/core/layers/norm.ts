@@ -1,17 +1,17 @@
 import type { Module } from "../tree/module.ts";
 
-/** Scale and shift over `width` values. */
+/** Scale and shift over `width` values; neither of them unless `affine`. */
 export function layerNorm(
   name: string,
   width: number,
-  options: { bias?: boolean; class?: string } = {},
+  options: { bias?: boolean; class?: string; affine?: boolean } = {},
 ): Module {
-  const { bias = true } = options;
+  const { affine = true, bias = affine } = options;
   return {
     class: options.class ?? "LayerNorm",
     name,
     tensors: [
-      { name: "weight", shape: [width] },
+      ...(affine ? [{ name: "weight", shape: [width] }] : []),
       ...(bias ? [{ name: "bias", shape: [width] }] : []),
     ],
     op: { kind: "norm", width },

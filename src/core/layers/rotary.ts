@@ -17,7 +17,7 @@ export function rotary(
     buffers: kinds.flatMap((kind) =>
       ["inv_freq", "original_inv_freq"].map((table) => ({
         name: kind === "" ? table : `${kind}_${table}`,
-        shape: [Math.floor(rotated / 2)],
+        shape: [Math.ceil(rotated / 2)],
         dtype: "fp32" as const,
         persistent: false,
       })),

@@ -1,3 +1,4 @@
+import { follow, type Step } from "../step.ts";
 import { AXES, type AxisValues } from "./axis.ts";
 import type { Polynomial } from "./polynomial.ts";
 
@@ -9,6 +10,8 @@ export interface Compiled {
   readonly axes: readonly number[];
   readonly atMost: readonly number[];
   readonly per: readonly number[];
+  /** A chain that the length goes through first, where there is one. */
+  readonly through: readonly (readonly Step[] | undefined)[];
 }
 
 export function compiled(terms: Polynomial): Compiled {
@@ -23,6 +26,7 @@ export function compiled(terms: Polynomial): Compiled {
     axes: slots.map(({ axis }) => AXES.indexOf(axis)),
     atMost: slots.map(({ atMost }) => atMost),
     per: slots.map(({ per }) => per),
+    through: slots.map(({ through }) => through),
   };
 }
 
@@ -32,13 +36,15 @@ export function lengthsInto(into: Float64Array, values: AxisValues): void {
 }
 
 export function evaluateCompiled(formula: Compiled, lengths: Float64Array): number {
-  const { coefficients, ends, axes, atMost, per } = formula;
+  const { coefficients, ends, axes, atMost, per, through } = formula;
   let sum = 0;
   let slot = 0;
   for (let i = 0; i < coefficients.length; i++) {
     let product = coefficients[i] as number;
     for (const end = ends[i] as number; slot < end; slot++) {
-      const value = lengths[axes[slot] as number] as number;
+      const length = lengths[axes[slot] as number] as number;
+      const chain = through[slot];
+      const value = chain ? follow(chain, length) : length;
       const limit = atMost[slot] as number;
       const kept = value < limit ? value : limit;
       const size = per[slot] as number;

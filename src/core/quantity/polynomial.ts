@@ -1,3 +1,4 @@
+import type { Step } from "../step.ts";
 import { AXES, type Axis } from "./axis.ts";
 import { limited, type Product } from "./product.ts";
 
@@ -15,6 +16,7 @@ interface Slot {
   readonly axis: Axis;
   readonly atMost: number;
   readonly per: number;
+  readonly through: readonly Step[] | undefined;
 }
 
 export function polynomial(sum: readonly Product[]): Polynomial {
@@ -22,14 +24,19 @@ export function polynomial(sum: readonly Product[]): Polynomial {
   for (const product of sum) {
     let coefficient = 1;
     const slots: Slot[] = [];
-    for (const { of, atMost = Number.POSITIVE_INFINITY, per = 0 } of product) {
+    for (const { of, atMost = Number.POSITIVE_INFINITY, per = 0, through } of product) {
       if (typeof of === "number") coefficient *= limited(of, atMost, per || undefined);
-      else slots.push({ axis: of, atMost, per });
+      else slots.push({ axis: of, atMost, per, through });
     }
     slots.sort(
       (a, b) => AXES.indexOf(a.axis) - AXES.indexOf(b.axis) || a.atMost - b.atMost || a.per - b.per,
     );
-    const key = slots.map(({ axis, atMost, per }) => `${axis}<${atMost}/${per}`).join("*");
+    const key = slots
+      .map(
+        ({ axis, atMost, per, through }) =>
+          `${axis}<${atMost}/${per}${through ? JSON.stringify(through) : ""}`,
+      )
+      .join("*");
     const before = byKey.get(key)?.coefficient ?? 0;
     byKey.set(key, { key, coefficient: before + coefficient, slots });
   }

@@ -1,3 +1,4 @@
+import { follow, type Step } from "../step.ts";
 import { grouped } from "../units.ts";
 import type { Axis, AxisValues } from "./axis.ts";
 
@@ -9,6 +10,8 @@ export interface Factor {
   readonly atMost?: number;
   /** The axis is counted in blocks of this many, the last one rounded up. */
   readonly per?: number;
+  /** What these steps leave of it: the length after a convolution. */
+  readonly through?: readonly Step[];
 }
 
 /** A product of labelled factors, for instance `32 layers × 2 × 20 heads × 64 × 448 positions × 2 B`. */
@@ -19,7 +22,8 @@ export const times = (of: number | Axis, label: string, atMost?: number): Factor
 
 export function factorValue(factor: Factor, values: AxisValues): number {
   const length = typeof factor.of === "number" ? factor.of : values[factor.of];
-  return limited(length, factor.atMost, factor.per);
+  const passed = factor.through ? follow(factor.through, length) : length;
+  return limited(passed, factor.atMost, factor.per);
 }
 
 export function limited(length: number, atMost?: number, per?: number): number {

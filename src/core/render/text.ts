@@ -1,6 +1,7 @@
 import type { Line } from "../report/ledger.ts";
 import type { MemoryReport } from "../report/memory-report.ts";
 import { GB, GiB, grouped, humanBytes, humanCount } from "../units.ts";
+import { renderCheckpoint } from "./checkpoint.ts";
 import { renderServing } from "./serving.ts";
 import { bar, table } from "./table.ts";
 
@@ -54,6 +55,7 @@ export function renderReport(report: MemoryReport, style: Style = plain): string
       style.faint(
         `  (${grouped(report.totalMemoryBytes)} bytes${report.workload.tensorParallelSize > 1 ? " on each device" : ""})`,
       ),
+    ...renderCheckpoint(report.checkpoint),
     "",
     ...report.assumptions.map((sentence) => style.faint(`assumed: ${sentence}`)),
     style.faint("--explain shows every number's formula, basis and source"),
@@ -94,7 +96,7 @@ function header(report: MemoryReport, style: Style): string[] {
     report.attentionType === "none" ? "" : `${report.attentionType.toUpperCase()} attention`,
   ];
   const how = [
-    `${report.precision} weights`,
+    report.quantization ? `${report.quantization.scheme} weights` : `${report.precision} weights`,
     `${report.kvCacheDtype} KV cache`,
     `batch ${grouped(workload.batchSize)}`,
     workload.tensorParallelSize > 1 ? `tensor parallel ${workload.tensorParallelSize}` : "",
@@ -104,6 +106,7 @@ function header(report: MemoryReport, style: Style): string[] {
     style.strong(report.model ?? report.architecture),
     style.faint(join(about)),
     join(how),
+    ...(report.quantization ? [quantisedSentence(report.quantization)] : []),
     ...(workload.audio ? [audioSentence(report)] : []),
     ...(workload.contextTokens > 0
       ? [
@@ -112,6 +115,10 @@ function header(report: MemoryReport, style: Style): string[] {
       : []),
   ];
 }
+
+/** "6.53B parameters quantised as the config says, 1.09B stay in bf16" */
+const quantisedSentence = (said: NonNullable<MemoryReport["quantization"]>): string =>
+  `${humanCount(said.quantizedParameters)} parameters quantised${said.stated ? " as the config says" : ""}, ${humanCount(said.otherParameters)} stay in ${said.otherDtype}`;
 
 /** "30 s of audio → 3,000 frames → 1,500 encoder positions → 750 tokens" */
 function audioSentence({ workload }: MemoryReport): string {

@@ -5,6 +5,7 @@ import { KINDS, type Kind, type Phase, type Serving } from "../engines/engine.ts
 import type { ModelType } from "../model.ts";
 import type { Component } from "../tree/module.ts";
 import { type Bytes, bytes, toGB } from "../units.ts";
+import type { CheckpointReport } from "./checkpoint.ts";
 import type { Ledger, Line } from "./ledger.ts";
 
 /** What one phase holds, in all and by kind. */
@@ -24,6 +25,18 @@ export interface ReportedWorkload {
   readonly audio: AudioLengths | null;
 }
 
+/** How the weights are quantised, and how much of the model is not. */
+export interface ReportedQuantization {
+  /** "AWQ 4-bit, groups of 128" */
+  readonly scheme: string;
+  /** Whether the config states it; otherwise it was asked for. */
+  readonly stated: boolean;
+  readonly quantizedParameters: number;
+  /** What stays as it is: token tables, norms, biases, and whatever the scheme leaves out. */
+  readonly otherParameters: number;
+  readonly otherDtype: Dtype;
+}
+
 /** The data of a report: what `estimate --json` prints. Sizes are bytes on the fullest device. */
 export interface MemoryReportData {
   readonly schemaVersion: 1;
@@ -34,6 +47,8 @@ export interface MemoryReportData {
   readonly attentionType: AttentionType;
   readonly parameterCount: number;
   readonly precision: Dtype;
+  /** null: every weight is kept in `precision`. */
+  readonly quantization: ReportedQuantization | null;
   readonly kvCacheDtype: Dtype;
   readonly engine: string;
   readonly workload: ReportedWorkload;
@@ -63,6 +78,8 @@ export interface MemoryReportData {
   readonly ledger: Ledger;
   /** What the user left open and what the config does not say. */
   readonly assumptions: readonly string[];
+  /** What the checkpoint's header says; null where no checkpoint was looked at. */
+  readonly checkpoint: CheckpointReport | null;
 }
 
 /**

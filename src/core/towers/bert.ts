@@ -4,7 +4,7 @@ import { linear } from "../layers/linear.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
-import type { Op, ScoreStyle } from "../tree/op.ts";
+import type { AttentionOp, Op, ScoreStyle } from "../tree/op.ts";
 import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
 
 const PROJECTIONS = [
@@ -28,9 +28,11 @@ export interface BertLayerOptions {
   readonly extra?: readonly Module[];
   readonly tensors?: readonly Tensor[];
   readonly buffers?: readonly DeviceBuffer[];
-  readonly biased?: boolean;
+  readonly attention?: Pick<AttentionOp, "always" | "returns" | "relative">;
   /** How many positions see each other, where it is not all of them. */
   readonly chunk?: number;
+  /** Hidden states that the layer keeps besides the usual ones. */
+  readonly keeps?: number;
   /** "after": norms lie in the two output modules (BERT); "before": they are the caller's. */
   readonly norms: "before" | "after";
 }
@@ -43,7 +45,10 @@ export function splitAttention(options: BertLayerOptions): Module {
     heads,
     names,
     bias,
-    span: chunk === undefined ? { kind: "full" } : { kind: "chunk", size: chunk, causal: false },
+    span:
+      chunk === undefined
+        ? { kind: "full" }
+        : { kind: "chunk", size: chunk, causal: false, folded: true },
     scores: options.scores,
     cached: false,
     extra: options.extra ?? [],
@@ -62,7 +67,7 @@ export function splitAttention(options: BertLayerOptions): Module {
         options.norms === "after" ? layerNorm("LayerNorm", width) : undefined,
       ]),
     ],
-    op?.kind === "attention" ? { op: options.biased ? { ...op, biased: true } : op } : {},
+    op?.kind === "attention" ? { op: { ...op, ...options.attention } } : {},
   );
 }
 
@@ -81,11 +86,12 @@ export function splitFeedForward(options: BertLayerOptions): Module[] {
 }
 
 /** What such a layer does, wherever its norms are. */
-export const splitLayerOp = ({ width, inner, norms }: BertLayerOptions): Op => ({
+export const splitLayerOp = ({ width, inner, norms, keeps }: BertLayerOptions): Op => ({
   kind: "layer",
   width,
   blocks: [{ run: "attention" }, { run: { kind: "feed-forward", width, inner, gated: false } }],
   norms,
+  ...(keeps !== undefined && { keeps }),
 });
 
 /** One layer of BERT (Devlin et al. 2018), norms after each block. */
@@ -113,6 +119,8 @@ export interface BertHabits {
   readonly component: Component;
   /** Component of the word table, where it is another. */
   readonly words?: Component;
+  /** Full name of the matrix that the word table shares, where that comes first (XLM-RoBERTa's head). */
+  readonly wordsTiedTo?: string | undefined;
   /** A matrix over the first token's state, for classification. */
   readonly pooled: boolean;
   /** Whether the position table comes after the norm (RoBERTa and its descendants) or before the type table. */
@@ -135,11 +143,15 @@ export function bertEncoder(sizes: BertSizes, habits: BertHabits): Module {
     persistent: habits.storedIndices,
   }));
   const table = embedding("position_embeddings", positions, width);
+  const { wordsTiedTo } = habits;
+  const own = embedding("word_embeddings", vocab, width, { component: words, divided: true });
   const embeddings = module(
     `${classes}Embeddings`,
     "embeddings",
     [
-      embedding("word_embeddings", vocab, width, { component: words, divided: true }),
+      wordsTiedTo === undefined
+        ? own
+        : { ...own, tensors: own.tensors.map((tensor) => ({ ...tensor, tiedTo: wordsTiedTo })) },
       habits.positionsLast ? undefined : table,
       embedding("token_type_embeddings", types, width),
       layerNorm("LayerNorm", width),

@@ -1,12 +1,13 @@
-import { attention } from "../layers/attention.ts";
+import type { Dtype } from "../dtype.ts";
+import { type AttentionOptions, attention } from "../layers/attention.ts";
 import { embedding } from "../layers/embedding.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
-import { rotary } from "../layers/rotary.ts";
-import { type Indices, those, upTo } from "../tree/indices.ts";
+import { rotary as rotaryTables } from "../layers/rotary.ts";
+import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
-import type { Span } from "../tree/op.ts";
+import type { LayerVariant } from "./layer-variants.ts";
 
 /** Where a language model hangs in the whole: composite models keep the same layers under other names. */
 export interface Place {
@@ -35,52 +36,71 @@ export interface DecoderSizes {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly tied: boolean;
+  /** Width of the token table, where it differs from the layers' (a projection before the model brings them together). */
+  readonly embeddingWidth?: number;
 }
 
-/** Layers that differ from others of the same model in what they see or in their feed-forward. */
-export interface LayerVariant {
-  readonly indices: Indices;
-  /** Default: every earlier position. */
-  readonly span?: Span;
-  /** In place of the gated feed-forward of the model's inner width; its name is `mlp` unless it says otherwise. */
-  readonly feedForward?: Module;
-}
-
-/** Two variants: layers for which `slides` holds see the last `window` tokens, the others everything. */
-export function slidingVariants(
-  layers: number,
-  window: number | null,
-  slides: (index: number) => boolean,
-): readonly LayerVariant[] {
-  if (window === null) return [{ indices: upTo(layers) }];
-  return [
-    { indices: those(layers, (index) => !slides(index)) },
-    { indices: those(layers, slides), span: { kind: "window", size: window, causal: true } },
-  ];
-}
+/** Norms of a layer before attention and before the feed-forward, the usual way. */
+const PRE_NORMS = ["input_layernorm", "post_attention_layernorm"] as const;
+/** One norm, whose result both attention and feed-forward take; they run side by side. */
+export const PARALLEL_NORMS = ["input_layernorm"] as const;
+/** Norms after attention and feed-forward too (Gemma 2 and 3). */
+export const SANDWICH_NORMS = [
+  ...PRE_NORMS,
+  "pre_feedforward_layernorm",
+  "post_feedforward_layernorm",
+] as const;
+/** Norms after attention and feed-forward only (OLMo 2). */
+export const POST_NORMS = ["post_attention_layernorm", "post_feedforward_layernorm"] as const;
 
 /** What sets the Llama descendants apart. */
 export interface DecoderHabits {
   /** Prefix of the class names: "Llama", "Qwen2". */
   readonly classes: string;
-  readonly bias?: { readonly qkv?: boolean; readonly o?: boolean; readonly feedForward?: boolean };
-  /** RMS norm over each head's queries and keys. */
-  readonly normedHeads?: boolean;
-  /** Norms after attention and feed-forward too (Gemma 2 and 3). */
-  readonly sandwich?: boolean;
-  /** The embedding is scaled by a number that lives in an fp32 buffer (Gemma). */
-  readonly scaledEmbedding?: boolean;
+  /** Classes that do not follow the prefix. */
+  readonly own?: {
+    readonly backbone?: string;
+    readonly layer?: string;
+    readonly attention?: string;
+    readonly feedForward?: string;
+    readonly rotary?: string;
+    readonly finalNorm?: string;
+  };
+  readonly bias?: {
+    readonly qkv?: boolean;
+    readonly o?: boolean;
+    readonly feedForward?: boolean;
+    readonly head?: boolean;
+  };
+  /** Default: RMS norm. */
+  readonly norm?: (name: string, width: number) => Module;
+  /** Names of a layer's norms. */
+  readonly norms?: readonly string[];
+  /** Default: "norm". */
+  readonly finalNorm?: string;
+  /** What else is not as in Llama's attention. */
+  readonly attention?: Partial<AttentionOptions>;
+  /** RMS norm over each head's queries and keys, or the modules that do something of the kind. */
+  readonly normedHeads?: boolean | readonly Module[];
+  /** In place of the gated feed-forward where a variant has none of its own. */
+  readonly feedForward?: Module;
+  /** The embedding is scaled by a number that lives in a buffer, of fp32 unless another is named (Gemma). */
+  readonly scaledEmbedding?: boolean | Dtype;
   /** Modules of every layer besides attention, feed-forward and norms, after them. */
   readonly extra?: readonly Module[];
+  /** In place of the token table, after the layers: tables of codes (a talker's). */
+  readonly tables?: readonly (Module | undefined)[];
   /** Layers of several kinds, together covering all indices; default: one causal kind. */
   readonly variants?: readonly LayerVariant[];
   /** One pair of rotary tables for each. */
   readonly rotaryKinds?: readonly string[];
+  /** How many values of a head are rotated; default: all. */
+  readonly rotated?: number;
   /** Whether the head computes logits for the whole prompt or, with `logits_to_keep`, only for the last position. */
   readonly logits?: "all" | "last";
 }
 
-const PROJECTIONS = [
+export const PROJECTIONS = [
   ["q", "q_proj"],
   ["k", "k_proj"],
   ["v", "v_proj"],
@@ -88,36 +108,117 @@ const PROJECTIONS = [
 ] as const;
 
 /**
- * The decoder-only language model in Llama's shape (Touvron et al. 2023): token table, pre-norm layers with rotary
- * grouped-query attention and a gated feed-forward, a final RMS norm, and a head without bias.
+ * The decoder-only language model in Llama's shape (Touvron et al. 2023): token table, layers with rotary grouped-query
+ * attention and a gated feed-forward, a final norm, and a head.
  */
 export function causalLm(
   sizes: DecoderSizes,
   habits: DecoderHabits,
   place: Place = STANDALONE,
 ): LanguageModel {
-  const { vocab, width, layers, headDim } = sizes;
-  const { classes, variants = [{ indices: upTo(layers) }] } = habits;
-  const last = place.backbone.split(".").at(-1) ?? place.backbone;
-  const backbone = module(
-    `${classes}Model`,
-    last,
-    [
-      embedding("embed_tokens", vocab, width, {
-        component: "embeddings",
-        divided: true,
-        ...(habits.scaledEmbedding && {
-          buffers: [{ name: "embed_scale", shape: [], dtype: "fp32", persistent: false }],
-        }),
-      }),
-      ...variants.map((variant) => stack(variant.indices, decoderLayer(sizes, habits, variant))),
-      rmsNorm("norm", width, `${classes}RMSNorm`),
-      rotary("rotary_emb", `${classes}RotaryEmbedding`, headDim, habits.rotaryKinds),
+  const { vocab, width, layers, headDim, tied } = sizes;
+  const { classes, own = {}, variants = [{ indices: upTo(layers) }] } = habits;
+  const finalNorm = normOf(habits, own.finalNorm);
+  const rotated = habits.rotated ?? headDim;
+  return languageModel({
+    class: own.backbone ?? `${classes}Model`,
+    place,
+    vocab,
+    width,
+    tiedTo: tied ? "embed_tokens" : undefined,
+    children: [
+      ...(habits.tables
+        ? []
+        : [
+            tokenTable(
+              "embed_tokens",
+              vocab,
+              sizes.embeddingWidth ?? width,
+              habits.scaledEmbedding,
+            ),
+          ]),
+      ...variants.map((variant) =>
+        stack(variant.indices, variant.layer ?? decoderLayer(sizes, habits, variant)),
+      ),
+      finalNorm(habits.finalNorm ?? "norm", width),
+      rotaryTables(
+        "rotary_emb",
+        own.rotary ?? `${classes}RotaryEmbedding`,
+        rotated,
+        habits.rotaryKinds,
+      ),
+      ...(habits.tables ?? []),
     ],
-    { component: "text_model", op: { kind: "tower", side: "decoder", width, rotary: headDim } },
-  );
-  const head = languageHead(sizes, place, habits.logits);
+    // A table of cosines and sines for each kind of layer.
+    rotary: rotated * Math.max(1, habits.rotaryKinds?.length ?? 1),
+    headBias: habits.bias?.head,
+    logits: habits.logits,
+  });
+}
+
+const normOf = ({ norm, classes }: DecoderHabits, own = `${classes}RMSNorm`) =>
+  norm ?? ((name: string, width: number) => rmsNorm(name, width, own));
+
+/** The embedding of tokens, divided by rows under tensor parallelism. */
+export const tokenTable = (
+  name: string,
+  vocab: number,
+  width: number,
+  scaled: boolean | Dtype = false,
+): Module =>
+  embedding(name, vocab, width, {
+    component: "embeddings",
+    divided: true,
+    ...(scaled && {
+      buffers: [
+        {
+          name: "embed_scale",
+          shape: [],
+          dtype: scaled === true ? "fp32" : scaled,
+          persistent: false,
+        },
+      ],
+    }),
+  });
+
+interface Shell {
+  /** Class of the backbone. */
+  readonly class: string;
+  readonly place: Place;
+  readonly vocab: number;
+  readonly width: number;
+  /** Path of the token table below the backbone, where the head shares it. */
+  readonly tiedTo: string | undefined;
+  readonly children: readonly (Module | undefined)[];
+  /** Width of the cosines and sines that are made once for all layers. */
+  readonly rotary?: number | undefined;
+  readonly headBias?: boolean | undefined;
+  /** Width that the head takes, where the backbone projects its own to another one. */
+  readonly headWidth?: number;
+  readonly logits?: "all" | "last" | undefined;
+}
+
+/** A backbone and its head, whatever lies in the backbone. */
+export function languageModel(shell: Shell): LanguageModel {
+  const { place, vocab, width, rotary } = shell;
+  const backbone = module(shell.class, lastOf(place.backbone), shell.children, {
+    component: "text_model",
+    op: { kind: "tower", side: "decoder", width, ...(rotary !== undefined && { rotary }) },
+  });
+  const sizes = { width: shell.headWidth ?? width, vocab, tied: shell.tiedTo !== undefined };
+  const head = languageHead(sizes, place, shell.logits, {
+    tokens: shell.tiedTo,
+    bias: shell.headBias,
+  });
   return { backbone, head, width, vocab };
+}
+
+const lastOf = (path: string): string => path.split(".").at(-1) ?? path;
+
+interface HeadOptions {
+  /** Path of the token table below the backbone. */
+  readonly tokens?: string | undefined;
+  readonly bias?: boolean | undefined;
 }
 
 /**
@@ -128,13 +229,14 @@ export function languageHead(
   { width, vocab, tied }: Pick<DecoderSizes, "width" | "vocab" | "tied">,
   place: Place,
   positions: "all" | "last" = "last",
+  { tokens = "embed_tokens", bias = false }: HeadOptions = {},
 ): Module {
   return {
-    ...linear(place.head.split(".").at(-1) ?? place.head, width, vocab, {
-      bias: false,
-      component: tied ? "embeddings" : "lm_head",
+    ...linear(lastOf(place.head), width, vocab, {
+      bias,
+      component: tied && !bias ? "embeddings" : "lm_head",
       divide: { by: "columns" },
-      ...(tied && { tiedTo: `${place.backbone}.embed_tokens.weight` }),
+      ...(tied && { tiedTo: `${place.backbone}.${tokens}.weight` }),
     }),
     op: { kind: "head", vocab, positions },
   };
@@ -142,34 +244,37 @@ export function languageHead(
 
 function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: LayerVariant): Module {
   const { width, inner, heads, kvHeads, headDim } = sizes;
-  const { classes, bias = {}, sandwich = false } = habits;
+  const { classes, own = {}, bias = {}, norms = PRE_NORMS, normedHeads = false } = habits;
   const qkv = bias.qkv ?? false;
+  const norm = normOf(habits);
+  const attend =
+    variant.attention ??
+    attention(own.attention ?? `${classes}Attention`, "self_attn", {
+      width,
+      heads,
+      kvHeads,
+      headDim,
+      names: PROJECTIONS,
+      bias: { q: qkv, k: qkv, v: qkv, qkv, o: bias.o ?? false },
+      extra:
+        normedHeads === true
+          ? [norm("q_norm", headDim), norm("k_norm", headDim)]
+          : normedHeads || [],
+      span: variant.span ?? { kind: "causal" },
+      scores: "fp32-softmax",
+      cached: true,
+      ...habits.attention,
+    });
   const feedForward =
     variant.feedForward ??
-    gatedFeedForward(`${classes}MLP`, "mlp", width, inner, { bias: bias.feedForward ?? false });
-  const norm = (name: string, size = width) => rmsNorm(name, size, `${classes}RMSNorm`);
+    habits.feedForward ??
+    gatedFeedForward(own.feedForward ?? `${classes}MLP`, "mlp", width, inner, {
+      bias: bias.feedForward ?? false,
+    });
   return module(
-    `${classes}DecoderLayer`,
+    own.layer ?? `${classes}DecoderLayer`,
     "layers",
-    [
-      attention(`${classes}Attention`, "self_attn", {
-        width,
-        heads,
-        kvHeads,
-        headDim,
-        names: PROJECTIONS,
-        bias: { q: qkv, k: qkv, v: qkv, o: bias.o ?? false },
-        extra: habits.normedHeads ? [norm("q_norm", headDim), norm("k_norm", headDim)] : [],
-        span: variant.span ?? { kind: "causal" },
-        scores: "fp32-softmax",
-        cached: true,
-      }),
-      feedForward,
-      norm("input_layernorm"),
-      norm("post_attention_layernorm"),
-      ...(sandwich ? [norm("pre_feedforward_layernorm"), norm("post_feedforward_layernorm")] : []),
-      ...(habits.extra ?? []),
-    ],
-    { op: { kind: "layer", width, blocks: [{ run: "self_attn" }, { run: feedForward.name }] } },
+    [attend, feedForward, ...norms.map((name) => norm(name, width)), ...(habits.extra ?? [])],
+    { op: { kind: "layer", width, blocks: [{ run: attend.name }, { run: feedForward.name }] } },
   );
 }

@@ -1,6 +1,9 @@
+import { InputError } from "../errors.ts";
 import { conv1d } from "../layers/conv.ts";
 import { linear } from "../layers/linear.ts";
 import { type Module, module } from "../tree/module.ts";
+import type { RelativePositions } from "../tree/op.ts";
+import type { DeviceBuffer } from "../tree/tensor.ts";
 
 /**
  * The bricks of a conformer layer (Gulati et al. 2020): two feed-forwards of half weight around self-attention and a
@@ -16,6 +19,7 @@ export interface HalfFeedForward {
   /** Norms that lie in the feed-forward itself. */
   readonly before?: readonly Module[];
   readonly after?: readonly Module[];
+  readonly buffers?: readonly DeviceBuffer[];
 }
 
 export function halfFeedForward(className: string, name: string, options: HalfFeedForward): Module {
@@ -32,7 +36,10 @@ export function halfFeedForward(className: string, name: string, options: HalfFe
       linear(names[1], inner, width, { bias, divide: { by: "rows" } }),
       ...(options.after ?? []),
     ],
-    { op: { kind: "feed-forward", width, inner, gated } },
+    {
+      op: { kind: "feed-forward", width, inner, gated, ...(gated && { keepsGate: true as const }) },
+      ...(options.buffers && { buffers: options.buffers }),
+    },
   );
 }
 
@@ -43,10 +50,13 @@ export interface ConvolutionModule {
   readonly kernel: number;
   readonly names: readonly [expand: string, depthwise: string, contract: string];
   readonly bias: { readonly pointwise: boolean; readonly depthwise: boolean };
+  /** Whether the pointwise convolutions are stored as plain matrices. */
+  readonly matrices?: boolean;
   /** The norm between depthwise convolution and activation. */
   readonly norm: Module;
   /** The norm at the entry, where it lies in the module itself. */
   readonly before?: Module;
+  readonly buffers?: readonly DeviceBuffer[];
 }
 
 /** Pointwise convolution with a gated linear unit, depthwise convolution, norm, pointwise convolution. */
@@ -57,13 +67,22 @@ export function convolutionModule(
 ): Module {
   const { width, inner = width, kernel, names, bias, norm, before } = options;
   const [expand, depthwise, contract] = names;
-  return module(className, name, [
-    before,
-    conv1d(expand, width, 2 * inner, 1, { bias: bias.pointwise }),
-    conv1d(depthwise, inner, inner, kernel, { groups: inner, bias: bias.depthwise }),
-    norm,
-    conv1d(contract, inner, width, 1, { bias: bias.pointwise }),
-  ]);
+  const pointwise = (own: string, inputs: number, outputs: number) =>
+    options.matrices
+      ? linear(own, inputs, outputs, { bias: bias.pointwise })
+      : conv1d(own, inputs, outputs, 1, { bias: bias.pointwise });
+  return module(
+    className,
+    name,
+    [
+      before,
+      pointwise(expand, width, 2 * inner),
+      conv1d(depthwise, inner, inner, kernel, { groups: inner, bias: bias.depthwise }),
+      norm,
+      pointwise(contract, inner, width),
+    ],
+    options.buffers ? { buffers: options.buffers } : {},
+  );
 }
 
 /** A layer of those parts; `blocks` names its residual blocks in running order. */
@@ -73,8 +92,25 @@ export function conformerLayer(
   width: number,
   children: readonly (Module | undefined)[],
   blocks: readonly string[],
+  habits: { readonly releases?: true } = {},
 ): Module {
   return module(className, name, children, {
-    op: { kind: "layer", width, blocks: blocks.map((run) => ({ run })) },
+    op: { kind: "layer", width, blocks: blocks.map((run) => ({ run })), ...habits },
   });
+}
+
+/** The attention with relative positions in its scores. */
+export const withPositions = (attention: Module, relative: RelativePositions): Module =>
+  attention.op?.kind === "attention"
+    ? { ...attention, op: { ...attention.op, relative } }
+    : attention;
+
+/** @throws InputError for a kernel that cannot keep the length: the reference refuses even ones. */
+export function oddKernel(kernel: number, field: string): void {
+  if (kernel % 2 === 1) return;
+  throw new InputError(
+    "out-of-range",
+    `${field} is ${kernel}, but must be odd: correct it in the config.`,
+    field,
+  );
 }

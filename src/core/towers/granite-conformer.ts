@@ -4,7 +4,7 @@ import { linear } from "../layers/linear.ts";
 import { batchNorm, layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
-import { conformerLayer, convolutionModule, halfFeedForward } from "./conformer.ts";
+import { conformerLayer, convolutionModule, halfFeedForward, withPositions } from "./conformer.ts";
 
 export interface GraniteConformerSizes {
   readonly bins: number;
@@ -42,7 +42,7 @@ export function graniteConformer(classes: string, sizes: GraniteConformerSizes):
       buffers: [
         { name: "attention_dists", shape: [block, block], dtype: "int64", persistent: false },
       ],
-      op: { kind: "tower", side: "encoder", width },
+      op: { kind: "tower", side: "encoder", width, held: 0 },
     },
   );
 }
@@ -56,24 +56,28 @@ function layer(classes: string, sizes: GraniteConformerSizes): Module {
       names: ["up_proj", "down_proj"],
       before: [layerNorm("pre_norm", width)],
     });
-  const attend = attention(`${classes}ConformerAttention`, "attn", {
-    width,
-    heads,
-    headDim,
-    names: [["q", "to_q"]],
-    bias: false,
-    extra: [
-      linear("to_kv", width, 2 * heads * headDim, {
-        bias: false,
-        divide: { by: "columns", units: heads },
-      }),
-      linear("to_out", heads * headDim, width, { divide: { by: "rows", units: heads } }),
-      embedding("rel_pos_emb", 2 * sizes.maxDistance + 1, headDim),
-    ],
-    span: { kind: "chunk", size: sizes.block, causal: false },
-    scores: "scaled-copy",
-    cached: false,
-  });
+  const attend = withPositions(
+    attention(`${classes}ConformerAttention`, "attn", {
+      width,
+      heads,
+      headDim,
+      names: [["q", "to_q"]],
+      bias: false,
+      extra: [
+        linear("to_kv", width, 2 * heads * headDim, {
+          bias: false,
+          divide: { by: "columns", units: heads },
+        }),
+        linear("to_out", heads * headDim, width, { divide: { by: "rows", units: heads } }),
+        embedding("rel_pos_emb", 2 * sizes.maxDistance + 1, headDim),
+      ],
+      span: { kind: "chunk", size: sizes.block, causal: false, folded: true },
+      scores: "scaled-copy",
+      cached: false,
+      habits: { always: "math" },
+    }),
+    { kind: "keys", shared: false },
+  );
   return conformerLayer(
     `${classes}ConformerBlock`,
     "layers",
@@ -94,5 +98,6 @@ function layer(classes: string, sizes: GraniteConformerSizes): Module {
       layerNorm("post_norm", width),
     ],
     ["ff1", "attn", "conv", "ff2"],
+    { releases: true },
   );
 }

@@ -18,6 +18,8 @@ export interface MoonshineSizes {
   /** Biases of queries, keys and values, and of the output where `outputBias`. */
   readonly bias: boolean;
   readonly outputBias?: boolean;
+  /** Heads are padded to this width before they meet. */
+  readonly paddedDim?: number;
 }
 
 const PROJECTIONS = [
@@ -35,8 +37,8 @@ function attend(
   span: Span,
   cached: boolean,
 ): Module {
-  const { width, heads, kvHeads, headDim, bias, outputBias = false } = sizes;
-  return attention(className, name, {
+  const { width, heads, kvHeads, headDim, bias, outputBias = false, paddedDim } = sizes;
+  const plain = attention(className, name, {
     width,
     heads,
     kvHeads,
@@ -48,6 +50,9 @@ function attend(
     scores: "fp32-softmax",
     cached,
   });
+  return paddedDim === undefined || plain.op?.kind !== "attention"
+    ? plain
+    : { ...plain, op: { ...plain.op, paddedDim } };
 }
 
 export interface EncoderLayerHabits {
@@ -122,7 +127,7 @@ export function moonshineDecoder(sizes: MoonshineSizes, parts: DecoderParts): Mo
           linear("fc1", width, 2 * inner, { divide: { by: "columns", units: inner } }),
           linear("fc2", inner, width, { divide: { by: "rows" } }),
         ],
-        { op: { kind: "feed-forward", width, inner, gated: true } },
+        { op: { kind: "feed-forward", width, inner, gated: true, keepsGate: true } },
       ),
       unshifted("input_layernorm"),
       unshifted("post_attention_layernorm"),

@@ -6,6 +6,7 @@ import { layerNorm } from "../layers/norm.ts";
 import { sinusoids } from "../layers/sinusoids.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
+import type { ConvFrontEnd, FeatureMap } from "../tree/op.ts";
 import { whisperEncoderLayer } from "./whisper.ts";
 
 export interface QwenAudioSizes {
@@ -18,6 +19,8 @@ export interface QwenAudioSizes {
   readonly channels: number;
   /** Rows of the sinusoid table, a buffer here. */
   readonly positions: number;
+  /** Frames that are convolved together: 2 · n_window. */
+  readonly chunk: number;
   /** Positions that attend to each other. */
   readonly block: number;
   /** Width of what leaves the tower, where its projector lies inside (`proj1`, `proj2`). */
@@ -63,7 +66,7 @@ export function qwenAudioEncoder(sizes: QwenAudioSizes, named: Named): Module {
   const layer = whisperEncoderLayer(named.classes, sizes, {
     keyBias: true,
     scores: "fp32-softmax",
-    span: { kind: "chunk", size: sizes.block, causal: false },
+    span: { kind: "chunk", size: sizes.block, causal: false, folded: "one by one" },
   });
   return module(
     named.class,
@@ -79,8 +82,33 @@ export function qwenAudioEncoder(sizes: QwenAudioSizes, named: Named): Module {
         ? []
         : [linear("proj1", width, width), linear("proj2", width, outputs)]),
     ],
-    { component: named.component, op: { kind: "tower", side: "encoder", width } },
+    {
+      component: named.component,
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        servedWhole: { before: 16 },
+        entry: chunkedEntry(sizes),
+      },
+    },
   );
+}
+
+/** Every chunk of frames goes through the convolutions as an image of its own; the first one leaves the most. */
+function chunkedEntry({ bins, channels, chunk }: QwenAudioSizes): ConvFrontEnd {
+  const map = (label: string): FeatureMap => ({
+    label,
+    steps: [{ kind: "blocks", size: chunk, steps: [HALVING] }],
+    width: channels * halved(bins, 1),
+  });
+  return {
+    kind: "conv-front-end",
+    bins,
+    width: channels,
+    strides: [2, 2, 2],
+    moments: [[map("convolution"), map("activation")]],
+  };
 }
 
 const HALVING: Step = { kind: "conv", kernel: 3, stride: 2, padding: 1 };
@@ -97,6 +125,7 @@ export function qwenAudioBlock(nWindow: number, nWindowInfer: number): number {
 export const qwenAudioGeometry = (bins: number, nWindow: number): AudioGeometry => ({
   sampleRate: SAMPLE_RATE,
   bins,
+  masked: true,
   framing: [{ kind: "floor", by: HOP }],
   encoding: [{ kind: "blocks", size: 2 * nWindow, steps: HALVED_THRICE }],
   pooling: [],

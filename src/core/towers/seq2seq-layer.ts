@@ -1,7 +1,7 @@
 import { attention } from "../layers/attention.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { type Module, module } from "../tree/module.ts";
-import type { Block, Span } from "../tree/op.ts";
+import type { AttentionOp, Block, Span } from "../tree/op.ts";
 
 const PROJECTIONS = [
   ["k", "k_proj"],
@@ -20,6 +20,11 @@ export interface Seq2SeqLayer {
   readonly feedForward: readonly Module[];
   readonly run: Block["run"];
   readonly norms: "before" | "after";
+  /** What sets its attention apart. */
+  readonly attention?: Pick<AttentionOp, "always" | "returns">;
+  /** Names where they are not fairseq's: "encoder_attn", "final_layer_norm". */
+  readonly crossName?: string;
+  readonly finalNorm?: string;
 }
 
 /** A layer of an encoder or decoder with biases everywhere, under the names that fairseq gave them. */
@@ -29,8 +34,9 @@ export function seq2seqLayer(
   options: Seq2SeqLayer,
 ): Module {
   const { width, heads, span, cross, feedForward, run, norms } = options;
-  const attend = (name: string, over: "self" | "cross") => [
-    attention(attentionClass, name, {
+  const { crossName = "encoder_attn", finalNorm = "final_layer_norm" } = options;
+  const attend = (name: string, over: "self" | "cross") => {
+    const { op, ...plain } = attention(attentionClass, name, {
       width,
       heads,
       names: PROJECTIONS,
@@ -38,23 +44,26 @@ export function seq2seqLayer(
       span: over === "cross" ? { kind: "full" } : span,
       scores: "scaled-copy",
       cached: cross,
-    }),
-    layerNorm(`${name}_layer_norm`, width),
-  ];
+    });
+    return [
+      { ...plain, ...(op?.kind === "attention" && { op: { ...op, ...options.attention } }) },
+      layerNorm(`${name}_layer_norm`, width),
+    ];
+  };
   return module(
     className,
     "layers",
     [
       ...attend("self_attn", "self"),
-      ...(cross ? attend("encoder_attn", "cross") : []),
+      ...(cross ? attend(crossName, "cross") : []),
       ...feedForward,
-      layerNorm("final_layer_norm", width),
+      layerNorm(finalNorm, width),
     ],
     {
       op: {
         kind: "layer",
         width,
-        blocks: [{ run: "self_attn" }, ...(cross ? [{ run: "encoder_attn" }] : []), { run }],
+        blocks: [{ run: "self_attn" }, ...(cross ? [{ run: crossName }] : []), { run }],
         norms,
       },
     },

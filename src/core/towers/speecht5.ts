@@ -13,6 +13,9 @@ import { featureEncoder, type SampleConvolutions } from "./wav2vec2-features.ts"
 
 const CLASSES = "SpeechT5";
 
+/** The reference has no other attention than its own, and hands out weights only when asked. */
+const PLAIN = { always: "eager", returns: "nothing" } as const;
+
 export interface SpeechT5Sizes {
   readonly width: number;
   readonly inner: number;
@@ -45,7 +48,12 @@ export function speechT5Encoder(
     `${CLASSES}EncoderLayer`,
     "layers",
     [
-      { ...attend, ...(op?.kind === "attention" && { op: { ...op, biased: true } }) },
+      {
+        ...attend,
+        ...(op?.kind === "attention" && {
+          op: { ...op, ...PLAIN, relative: { kind: "keys", shared: true } },
+        }),
+      },
       layerNorm("layer_norm", width),
       intermediateFeedForward(CLASSES, "feed_forward", width, inner),
       layerNorm("final_layer_norm", width),
@@ -82,6 +90,7 @@ export function speechT5Decoder({ width, inner, layers, heads }: SpeechT5Sizes):
     feedForward: [intermediateFeedForward(CLASSES, "feed_forward", width, inner)],
     run: "feed_forward",
     norms: "after",
+    attention: PLAIN,
   });
   return module(`${CLASSES}Decoder`, "wrapped_decoder", [stack(upTo(layers), layer)], {
     op: { kind: "tower", side: "decoder", width },

@@ -83,9 +83,11 @@ function stage(sizes: SwinAudioSizes, index: number): Module {
     buffers: [
       { name: "relative_position_index", shape: [area, area], dtype: "int64", persistent: true },
     ],
-    biased: true,
+    attention: { always: "eager", returns: "nothing" },
     chunk: area,
     norms: "before",
+    // Shifted, cut into windows, attended, put together, shifted back, and without padding.
+    keeps: 6,
   };
   const block = module(
     `${CLASSES}Layer`,

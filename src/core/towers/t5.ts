@@ -4,6 +4,7 @@ import { gatedFeedForward, plainFeedForward } from "../layers/feed-forward.ts";
 import { rmsNorm } from "../layers/norm.ts";
 import { type Indices, upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
+import { withPositions } from "./conformer.ts";
 
 export interface T5Sizes {
   /** Prefix of the class names: "T5", "MT5", "UMT5". */
@@ -67,8 +68,8 @@ export function t5Stack(sizes: T5Sizes, options: T5Stack): Module {
 /** Sub-layers are named by number: self-attention, cross-attention where there is one, feed-forward; each has its norm. */
 function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
   const { classes, width, heads, headDim, inner } = sizes;
-  const attend = (name: string, over: "self" | "cross", withTable: boolean) =>
-    attention(`${classes}Attention`, name, {
+  const attend = (name: string, over: "self" | "cross", withTable: boolean) => {
+    const plain = attention(`${classes}Attention`, name, {
       width,
       heads,
       headDim,
@@ -80,6 +81,9 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
       scores: "scaled-copy",
       cached: cross,
     });
+    // Attention to the encoder gets a bias of zeros.
+    return withPositions(plain, { kind: "bias" });
+  };
   const norm = (layer: number) =>
     rmsNorm(`layer.${layer}.layer_norm`, width, `${classes}LayerNorm`);
   const last = cross ? 2 : 1;

@@ -1,9 +1,10 @@
+import type { Step } from "../audio/geometry.ts";
 import { InputError, shown } from "../errors.ts";
 import { conv1d } from "../layers/conv.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { ranges } from "../tree/indices.ts";
 import { type Module, module } from "../tree/module.ts";
-import type { ConvFrontEnd } from "../tree/op.ts";
+import type { ConvFrontEnd, FeatureMap } from "../tree/op.ts";
 
 /** Strided convolutions over raw samples: one entry of each list per layer. */
 export interface SampleConvolutions {
@@ -78,11 +79,25 @@ export function runsOf(modules: readonly Module[]): Module[] {
 }
 
 /** What the convolutions hold while they run. */
-export const convolutionEntry = ({ dims, strides, norm }: SampleConvolutions): ConvFrontEnd => ({
+export const convolutionEntry = ({
+  dims,
+  kernels,
+  strides,
+  norm,
+}: SampleConvolutions): ConvFrontEnd => ({
   kind: "conv-front-end",
   bins: 1,
   width: dims[0] ?? 1,
   strides,
+  moments: dims.map((width, i) => {
+    const steps = strides
+      .slice(0, i + 1)
+      .map((stride, at): Step => ({ kind: "conv", kernel: kernels[at] ?? 1, stride }));
+    const map = (label: string): FeatureMap => ({ label, steps, width });
+    if (norm !== "layer") return [map("convolution"), map("its norm or activation")];
+    const statistics: FeatureMap = { label: "statistics of the norm", steps, width: 2, bytes: 4 };
+    return [map("convolution"), map("its copy, channels last"), map("its norm"), statistics];
+  }),
   ...(dims.some((dim) => dim !== dims[0]) && { widths: dims }),
   ...(norm === "layer" && { normed: true }),
 });

@@ -118,7 +118,7 @@ function speechAttention(
   return {
     ...plain,
     tensors: [{ name: "gru_rel_pos_const", shape: [1, heads, 1, 1] }],
-    op: { ...plain.op, biased: true },
+    op: { ...plain.op, relative: { kind: "gated-bias" }, always: "eager", returns: "nothing" },
   };
 }
 
@@ -183,7 +183,17 @@ export function speechEncoder(
     `${classes}Encoder${habits.stable ? "StableLayerNorm" : ""}`,
     "encoder",
     [positions, layerNorm("layer_norm", sizes.width), ...speechLayers(classes, sizes, habits)],
-    { op: { kind: "tower", side: "encoder", width: sizes.width, entry } },
+    {
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width: sizes.width,
+        // The projected features and the positional convolution's output.
+        held: 2,
+        beside: [(entry.widths ?? []).at(-1) ?? entry.width],
+        entry,
+      },
+    },
   );
 }
 

@@ -35,6 +35,8 @@ interface Named {
 interface EncoderHabits extends Named {
   /** The position table stays in fp32 when the model is loaded in another dtype (Voxtral). */
   readonly fp32Positions?: boolean;
+  /** Whether vLLM takes the reference's module for it. */
+  readonly servedWhole?: boolean | { readonly before: number };
 }
 
 /** The convolutions that turn mel frames into positions, half as many. */
@@ -57,7 +59,7 @@ export const melEntry = (bins: number, width: number): ConvFrontEnd => ({
  */
 export function whisperEncoder(
   sizes: WhisperEncoderSizes,
-  { name, classes, component, fp32Positions }: EncoderHabits,
+  { name, classes, component, fp32Positions, servedWhole = false }: EncoderHabits,
 ): Module {
   const { bins, width, layers, heads, inner, positions } = sizes;
   return module(
@@ -76,6 +78,7 @@ export function whisperEncoder(
         side: "encoder",
         width,
         entry: melEntry(bins, width),
+        servedWhole,
       },
     },
   );
@@ -136,7 +139,10 @@ interface LayerSizes {
   readonly inner: number;
   readonly span: Span;
   readonly cross?: boolean;
+  /** Whisper's keys have none. */
   readonly keyBias?: boolean;
+  /** Norms come before each block unless they come after it (BART). */
+  readonly norms?: "before" | "after";
   readonly scores?: ScoreStyle;
   /** Whether its own keys and values are kept; those that attend to an encoder do. */
   readonly cached?: boolean;
@@ -180,6 +186,7 @@ export function whisperLayer(className: string, attentionClass: string, sizes: L
           ...(cross ? [{ run: "encoder_attn" }] : []),
           { run: feedForward },
         ],
+        ...(sizes.norms && { norms: sizes.norms }),
       },
     },
   );

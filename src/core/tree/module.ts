@@ -26,6 +26,8 @@ export const COMPONENTS = [
   "coarse_acoustics",
   "fine_acoustics",
   "lora",
+  /** A model whose parts cannot be told apart. */
+  "model",
 ] as const;
 export type Component = (typeof COMPONENTS)[number];
 
@@ -72,4 +74,18 @@ export function module(
 /** The same module as a stack over `indices`, or undefined where there are none. */
 export function stack(indices: Indices, layer: Module): Module | undefined {
   return indices.length === 0 ? undefined : { ...layer, indices };
+}
+
+/**
+ * The whole subtree as one part of a bigger model: counted under `component` whatever its modules say, and no tower of
+ * its own (a talker's layers run after the language model's, in a pass that the engines do not walk).
+ */
+export function part(component: Component, whole: Module): Module {
+  const { component: _, op, ...rest } = whole;
+  return {
+    ...rest,
+    component,
+    ...(op && op.kind !== "tower" && op.kind !== "head" && { op }),
+    children: whole.children.map((child) => part(component, child)),
+  };
 }

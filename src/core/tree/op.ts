@@ -1,3 +1,5 @@
+import type { Step } from "../step.ts";
+
 /** Which positions a query may see: decides how memory grows with the length of the audio or the text. */
 export type Span =
   /** Every position: scores grow with the square of the length. */
@@ -7,7 +9,13 @@ export type Span =
   /** The last `size` positions. */
   | { readonly kind: "window"; readonly size: number; readonly causal: boolean }
   /** Blocks of `size` positions that do not see each other. */
-  | { readonly kind: "chunk"; readonly size: number; readonly causal: boolean };
+  | {
+      readonly kind: "chunk";
+      readonly size: number;
+      readonly causal: boolean;
+      /** The blocks are folded into the batch, or run one by one, so that scores across them never exist. */
+      readonly folded?: true | "one by one";
+    };
 
 /**
  * How the reference implementation computes eager attention, because it decides how many score buffers live at once:
@@ -27,12 +35,19 @@ export type Op =
   | AttentionOp
   | FeedForwardOp
   | ExpertsOp
+  | ScanOp
+  | StateSpaceDualOp
+  | DeltaRuleOp
   /** Residual blocks, in the order in which they run; each block's norm comes before it unless `norms` says after. */
   | {
       readonly kind: "layer";
       readonly width: number;
       readonly blocks: readonly Block[];
       readonly norms?: "before" | "after";
+      /** Its input is gone once the first block has run. */
+      readonly releases?: true;
+      /** Hidden states that stay referenced while its blocks run, besides the usual ones (input, residual, norm). */
+      readonly keeps?: number;
     }
   /** Maps encoder positions to the language model's width: one matrix after the other, by output width. */
   | { readonly kind: "projector"; readonly widths: readonly number[] }
@@ -47,10 +62,19 @@ export type Op =
       readonly width: number;
       /** Hidden states that the tower's frame keeps besides the running layer's input: the embedded input, by default one. */
       readonly held?: number;
+      /** Widths of other hidden states that stay referenced beside those: the normed features before their projection. */
+      readonly beside?: readonly number[];
       /** Width of the rotary cosines and sines that are made once for all layers. */
       readonly rotary?: number;
-      /** vLLM runs the reference's own module for it: whole on every tensor-parallel rank, nothing fused. */
-      readonly servedWhole?: boolean;
+      /**
+       * vLLM runs the reference's own module for it, whole on every tensor-parallel rank: still, or before the minor version
+       * that brought one of its own (`{ before: 16 }`: up to v0.15).
+       */
+      readonly servedWhole?: boolean | { readonly before: number };
+      /** From frames to the positions that it runs over, where they are not those that it hands on. */
+      readonly runsOver?: readonly Step[];
+      /** It reads text, and does not run when audio comes in. */
+      readonly reads?: "text";
       /** What turns features into the first hidden state. */
       readonly entry?: ConvFrontEnd;
     };
@@ -65,15 +89,39 @@ export interface AttentionOp {
   readonly over: "self" | "cross";
   readonly span: Span;
   readonly scores: ScoreStyle;
-  /** Adds a bias of its own to every head's scores (relative positions): heads × queries × keys exist under any kernel. */
-  readonly biased?: true;
+  /** How relative positions enter the scores, where they do: heads × queries × keys then exist under any kernel. */
+  readonly relative?: RelativePositions;
+  /** The reference computes it in plain steps, or by SDPA's plain fp32 kernel, whatever is asked for. */
+  readonly always?: "eager" | "math";
+  /** Queries, keys and values are padded to this head width before they meet. */
+  readonly paddedDim?: number;
+  /** Keys and values come out of one compressed vector, which is what is kept: values of a key that are not rotated. */
+  readonly latent?: { readonly unrotated: number };
+  /** A learned score beside those of the keys, for every head: attention to nothing. */
+  readonly sinks?: true;
+  /** It returns no attention weights, so that its layer keeps none. */
+  readonly returns?: "nothing";
 }
+
+/**
+ * - "bias": a number for every head, query and key, looked up once and kept for all layers (T5);
+ * - "gated-bias": the same, repeated for every sequence and multiplied by gates of each layer's queries (WavLM);
+ * - "keys": a vector for every query and key, by which the queries are multiplied (Shaw): looked up once for all layers
+ *   (`shared`) or in every layer; `masked`: in the attention's own frame, which adds a mask of chunks to them;
+ * - "sines": Transformer-XL's, whose scores over 2n − 1 distances are shifted into place (twice their size for a moment).
+ */
+export type RelativePositions =
+  | { readonly kind: "bias" | "gated-bias" }
+  | { readonly kind: "keys"; readonly shared: boolean; readonly masked?: true }
+  | { readonly kind: "sines" };
 
 export interface FeedForwardOp {
   readonly kind: "feed-forward";
   readonly width: number;
   readonly inner: number;
   readonly gated: boolean;
+  /** What the gate was made of stays referenced: half of one matrix's output, or a variable of its own. */
+  readonly keepsGate?: true;
 }
 
 /** A routed mixture of gated feed-forwards: each token goes through `perToken` of `experts`. */
@@ -83,6 +131,44 @@ export interface ExpertsOp {
   readonly inner: number;
   readonly experts: number;
   readonly perToken: number;
+  /** Each matrix has a bias, and gate and value are cut off at a limit: more copies of what is inside (gpt-oss). */
+  readonly clamped?: true;
+  /** The weights of a token's experts stay in fp32, and so does what is multiplied by them. */
+  readonly weights?: "fp32";
+}
+
+/** Mamba's selective scan: every channel keeps a state of `state` numbers. */
+export interface ScanOp {
+  readonly kind: "scan";
+  readonly width: number;
+  readonly inner: number;
+  readonly state: number;
+}
+
+/** Mamba 2's scan in chunks: one decay a head. */
+export interface StateSpaceDualOp {
+  readonly kind: "state-space-dual";
+  readonly width: number;
+  readonly heads: number;
+  readonly headDim: number;
+  readonly state: number;
+  /** Positions that are computed as one block. */
+  readonly chunk: number;
+  /** Widths of the projection in and of what is convolved. */
+  readonly projected: number;
+  readonly convolved: number;
+}
+
+/** The gated delta rule in chunks: a matrix of keys × values for every head. */
+export interface DeltaRuleOp {
+  readonly kind: "delta-rule";
+  readonly width: number;
+  readonly heads: number;
+  readonly keyDim: number;
+  readonly valueDim: number;
+  readonly chunk: number;
+  readonly projected: number;
+  readonly convolved: number;
 }
 
 /** How a composite model's forward puts encoded features among the token embeddings. */
@@ -90,6 +176,8 @@ export interface MergeOp {
   readonly kind: "merge";
   /** Whether it selects the placeholders' embeddings first, only to compare shapes (`inputs_embeds[mask]`). */
   readonly checked: boolean;
+  /** Widths of what exists of the prompt while the features are encoded, where it is not its embeddings alone. */
+  readonly waits?: readonly number[];
   /** Whether the features stay referenced until the forward returns (it returns them). */
   readonly kept: boolean;
 }
@@ -104,6 +192,19 @@ export interface ConvFrontEnd {
   readonly widths?: readonly number[];
   /** A layer norm over the channels follows each convolution, which takes a copy in another layout. */
   readonly normed?: true;
+  /** What lives at each moment, where it is not a convolution's output and its activation. */
+  readonly moments?: readonly (readonly FeatureMap[])[];
+}
+
+/** A tensor of a front end: channels × bins for every frame that `steps` leave of the input's. */
+export interface FeatureMap {
+  readonly label: string;
+  readonly steps: readonly Step[];
+  readonly width: number;
+  /** It only exists in half precision, as a copy. */
+  readonly only?: "half";
+  /** Bytes of an element, where they are not those of the model's dtype. */
+  readonly bytes?: number;
 }
 
 /** One residual block of a layer: a norm, then a child (by name) or an operation over children that lie in the layer itself. */

@@ -1,24 +1,42 @@
 import { type Factor, type Product, times } from "../../quantity/product.ts";
 import type { AttentionOp } from "../../tree/op.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
-import { element, type Flow, half, headsHere, held, hidden } from "./flow.ts";
+import { decoding } from "./decoding.ts";
+import { element, type Flow, half, headsHere, held, hidden, isEager } from "./flow.ts";
+import { latentMoments } from "./latent.ts";
+import { relativeMoments } from "./relative.ts";
+import { sinkMoments, sinkScores } from "./sinks.ts";
 
 /**
  * What attention holds besides its caller's tensors. `cached`: keys and values are the cache's and counted there.
  */
 export function attentionMoments(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
+  if (op.latent) return latentMoments(op, op.latent.unrotated, flow);
+  if (op.sinks && flow.phase !== "decode") return sinkMoments(op, flow);
   if (cached && flow.phase === "decode") return decoding(op, flow);
-  return [...(cached ? appending(op, flow) : []), ...scoring(op, cached, flow)];
+  return [...(cached ? appending(op, flow) : []), ...scoring(op, cached, folded(op, flow))];
 }
 
-const keysOf = (op: AttentionOp, flow: Flow): Factor =>
+/** Blocks that are folded into the batch: each is a sequence of its own, the last one padded. */
+export function folded({ span }: AttentionOp, flow: Flow): Flow {
+  if (span.kind !== "chunk" || span.folded !== true) return flow;
+  const block = times(span.size, "positions in a block");
+  return {
+    ...flow,
+    sequences: [...flow.sequences, { ...flow.queries, label: "blocks", per: span.size }],
+    queries: block,
+    keys: block,
+  };
+}
+
+export const keysOf = (op: AttentionOp, flow: Flow): Factor =>
   op.over === "cross" ? flow.memory : flow.keys;
 
-const perHead = (op: AttentionOp, heads: number, flow: Flow): Factor =>
+export const perHead = (op: AttentionOp, heads: number, flow: Flow): Factor =>
   times(headsHere(flow, heads) * op.headDim, "wide");
 
 /** Scores of every head: queries × keys, `bytes` each. */
-function scores(op: AttentionOp, flow: Flow, bytes: number): Product {
+export function scores(op: AttentionOp, flow: Flow, bytes: number): Product {
   return [
     ...flow.sequences,
     times(headsHere(flow, op.heads), "heads"),
@@ -32,7 +50,7 @@ function scores(op: AttentionOp, flow: Flow, bytes: number): Product {
  * Bytes that one score takes in eager attention with an fp32 softmax: the masked scores, an fp32 copy (bf16 only: CUDA
  * fuses half → float for fp16), the fp32 softmax, and for fp16 the result beside it.
  */
-const softmaxBytes = ({ setup }: Flow): number => (setup.compute === "bf16" ? 10 : 8);
+export const softmaxBytes = ({ setup }: Flow): number => (setup.compute === "bf16" ? 10 : 8);
 
 /** The first append concatenates with an empty tensor: projections and copies of keys and values live together. */
 function appending(op: AttentionOp, flow: Flow): Moment[] {
@@ -56,29 +74,41 @@ function appending(op: AttentionOp, flow: Flow): Moment[] {
 }
 
 function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
-  const queries = hidden(flow, headsHere(flow, op.heads) * op.headDim);
-  const keys = hidden(flow, headsHere(flow, op.kvHeads) * op.headDim);
-  const own: HeldBuffer[] = cached ? [] : [held("keys", keys), held("values", keys)];
-  const grouped = op.kvHeads < op.heads;
+  const wide = op.paddedDim ?? op.headDim;
+  const queries = hidden(flow, headsHere(flow, op.heads) * wide);
+  const keys = hidden(flow, headsHere(flow, op.kvHeads) * wide);
+  const own: HeldBuffer[] = cached
+    ? paddedCache(op, flow)
+    : [held("keys", keys), held("values", keys)];
+  const grouped = copied(op);
   const repeated: HeldBuffer[] = grouped
     ? [held("repeated keys", repeat(op, flow)), held("repeated values", repeat(op, flow))]
     : [];
-  if (flow.setup.attention === "eager") {
+  if (op.relative) {
+    const one = scores(op, flow, half(flow) ? 2 : 4);
+    return relativeMoments(op, flow, [held("queries", queries), ...own], one);
+  }
+  if (isEager(op, flow)) {
     const buffers = [held("queries", queries), ...own];
+    if (op.span.kind === "chunk" && op.span.folded === "one by one") {
+      const block = times(op.span.size, "positions in a block");
+      const seen = { ...flow, sequences: [], queries: block, keys: block };
+      const one = held("scores of one block", scores(op, seen, softmaxBytes(flow)));
+      return [{ at: "", buffers: [...buffers, one] }];
+    }
     if (op.scores === "scaled-copy") {
       const one = held("scores", scores(op, flow, half(flow) ? 2 : 4));
       return [{ at: "", buffers: [...buffers, one, { ...one, label: "scaled scores" }] }];
     }
-    return [
-      {
-        at: "",
-        buffers: [
-          ...buffers,
-          ...repeated,
-          held("scores and their softmax", scores(op, flow, softmaxBytes(flow))),
-        ],
-      },
-    ];
+    const moment: Moment = {
+      at: "",
+      buffers: [
+        ...buffers,
+        ...repeated,
+        held("scores and their softmax", scores(op, flow, softmaxBytes(flow))),
+      ],
+    };
+    return [moment, ...viewed(op, flow, moment)];
   }
   const output = held("attention output", queries);
   // The flash kernel keeps the layout of the queries, so that the output projection needs a copy; the fp32 kernel does not.
@@ -108,13 +138,43 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
   return moments;
 }
 
+/** Keys and values are copied for every query head of a group; a single head is only viewed so. */
+export const copied = ({ kvHeads, heads }: AttentionOp): boolean => kvHeads > 1 && kvHeads < heads;
+
+/**
+ * The product with a view of a single head takes a copy for every query head, of keys and values in turn; one sequence
+ * alone needs none.
+ */
+export const viewed = (op: AttentionOp, flow: Flow, moment: Moment | undefined): Moment[] =>
+  moment && op.kvHeads === 1 && op.heads > 1
+    ? [
+        {
+          ...moment,
+          buffers: [...moment.buffers, held("keys of every query head", repeat(op, flow))],
+          when: { axis: "decoded", atLeast: 2 },
+        },
+      ]
+    : [];
+
 /** Keys or values repeated for every query head, because the kernel with a mask takes no groups. */
-const repeat = (op: AttentionOp, flow: Flow): Product => [
+export const repeat = (op: AttentionOp, flow: Flow): Product => [
   ...flow.sequences,
   keysOf(op, flow),
   perHead(op, op.heads, flow),
   element(flow),
 ];
+
+/** Copies of cached keys and values whose heads are padded to another width. */
+export function paddedCache(op: AttentionOp, flow: Flow): HeldBuffer[] {
+  if (op.paddedDim === undefined || op.paddedDim === op.headDim) return [];
+  const size: Product = [
+    ...flow.sequences,
+    keysOf(op, flow),
+    times(headsHere(flow, op.kvHeads) * op.paddedDim, "wide"),
+    element(flow),
+  ];
+  return [held("padded keys", size), held("padded values", size)];
+}
 
 /** A boolean mask and the additive one that the kernel makes of it for every sequence. */
 const masks = (flow: Flow): Product => [
@@ -142,63 +202,10 @@ function mathKernel(op: AttentionOp, flow: Flow, queries: Product): Moment {
   };
 }
 
-/** One position asks. A dynamic cache appends by making a new tensor of one layer's keys before the old one goes. */
-function decoding(op: AttentionOp, flow: Flow): Moment[] {
-  const grouped = op.kvHeads < op.heads;
-  const { span } = op;
-  const window = span.kind === "window" ? span.size : undefined;
-  const seen: Flow =
-    window === undefined ? flow : { ...flow, keys: { ...flow.keys, atMost: window } };
-  const repeated: HeldBuffer[] = grouped
-    ? [held("repeated keys", repeat(op, seen)), held("repeated values", repeat(op, seen))]
-    : [];
-  const one: Product = [...flow.sequences, seen.keys, perHead(op, op.kvHeads, flow), element(flow)];
-  const queries = held("queries", hidden(flow, headsHere(flow, op.heads) * op.headDim));
-  const moments: Moment[] = [];
-  if (op.over === "self") {
-    moments.push({
-      at: "",
-      buffers: [
-        queries,
-        held("one layer's keys, appended", one),
-        // A sliding cache cuts values and keys anew at every step.
-        ...(window !== undefined ? [held("one layer's values, appended", one)] : []),
-      ],
-    });
-  }
-  if (flow.setup.attention === "eager") {
-    const bytes = op.scores === "scaled-copy" ? 2 * (half(flow) ? 2 : 4) : softmaxBytes(flow);
-    moments.push({
-      at: "",
-      buffers: [queries, ...repeated, held("scores", scores(op, seen, bytes))],
-    });
-    return moments;
-  }
-  if (grouped && !half(flow)) {
-    moments.push({
-      at: "sdpa math",
-      buffers: [
-        queries,
-        ...repeated,
-        held("scaled keys", repeat(op, seen)),
-        held("scores", scores(op, seen, 8)),
-      ],
-      ...(window !== undefined && { when: { axis: "cached", below: window } }),
-    });
-  }
-  if (grouped && (window !== undefined || flow.setup.cache === "static")) {
-    moments.push({
-      at: "sdpa with a mask",
-      buffers: [queries, ...repeated],
-      ...(flow.setup.cache === "dynamic" &&
-        window !== undefined && { when: { axis: "cached", atLeast: window } }),
-    });
-  }
-  return moments;
-}
-
 /** The softmax of a layer, which eager attention returns and the layer's frame keeps while its feed-forward runs. */
 export function keptScores(op: AttentionOp, flow: Flow): HeldBuffer[] {
-  if (flow.setup.attention !== "eager") return [];
+  if (!isEager(op, flow) || op.returns === "nothing") return [];
+  if (op.span.kind === "chunk" && op.span.folded === "one by one") return [];
+  if (op.sinks) return [held("attention weights, still referenced", sinkScores(op, flow))];
   return [held("attention weights, still referenced", scores(op, flow, half(flow) ? 2 : 4))];
 }

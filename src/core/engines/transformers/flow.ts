@@ -1,5 +1,6 @@
 import { bytesOf } from "../../dtype.ts";
 import { type Factor, type Product, times } from "../../quantity/product.ts";
+import type { AttentionOp } from "../../tree/op.ts";
 import type { HeldBuffer, Moment, Setup } from "../engine.ts";
 
 /** The lengths of one pass through a tower, and how it is computed. */
@@ -51,6 +52,10 @@ export const element = ({ setup }: Flow): Factor =>
   times(bytesOf(setup.compute), `B ${setup.compute}`);
 
 export const half = ({ setup }: Flow): boolean => bytesOf(setup.compute) === 2;
+
+/** Whether scores exist as tensors: the user asked for plain steps, or the reference knows nothing else. */
+export const isEager = (op: AttentionOp, flow: Flow): boolean =>
+  op.always === undefined ? flow.setup.attention === "eager" : op.always === "eager";
 
 /** A hidden state of `width` for every position that runs. */
 export const hidden = (flow: Flow, width: number): Product => [

@@ -2,9 +2,11 @@ import { caches } from "../../derive/caches.ts";
 import { bytesOf } from "../../dtype.ts";
 import type { Model } from "../../model.ts";
 import { times } from "../../quantity/product.ts";
-import type { Amount, Engine, LinePlan, Moment, Phase, Setup } from "../engine.ts";
+import { walk } from "../../tree/walk.ts";
+import type { Amount, Engine, HeldBuffer, LinePlan, Moment, Phase, Setup } from "../engine.ts";
 import { weightLines } from "../weights.ts";
 import { flows, held, meanwhile } from "./flow.ts";
+import { audioInput, encoderIds, tokenIds } from "./inputs.ts";
 import { overheadLines } from "./overhead.ts";
 import { findOp, headMoment, mergeMoments, type Tower, towerMoments, towersOf } from "./tower.ts";
 import { keptAttention } from "./word-timestamps.ts";
@@ -26,7 +28,9 @@ export const transformers: Engine = {
     const lines = weightLines(model, setup, phases);
     const running = phases.filter((phase) => phase !== "load");
     if (model.audio) lines.push(audioInput(model, setup, running));
-    lines.push(...cacheLines(model, setup), ...activationLines(model, towers, setup));
+    // A codec alone encodes a recording at once: its causal layers keep nothing then.
+    if (running.includes("decode")) lines.push(...cacheLines(model, setup));
+    lines.push(...activationLines(model, towers, setup));
     if (setup.wordTimestamps) lines.push(...keptAttention(towers, setup));
     lines.push(...overheadLines(model, setup, phases));
     return lines;
@@ -76,30 +80,34 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
   const encoders = towers.filter(({ op }) => op.side === "encoder");
   const head = findOp(model.root, "head");
   const merge = findOp(model.root, "merge");
-  for (const encoder of encoders) {
+  const running = encoders.filter(({ op }) => op.reads !== "text" || !model.audio);
+  const [first] = running;
+  if (first) {
     // An audio language model embeds its prompt before it encodes the audio.
     const waiting =
       merge && decoder
-        ? [
-            held("token embeddings", [
-              times("batch", "sequences"),
-              times("prompt", "tokens"),
-              times(decoder.op.width, "wide"),
-              times(bytesOf(setup.compute), `B ${setup.compute}`),
-            ]),
-          ]
+        ? (merge.waits ?? [decoder.op.width]).map((width) => ofPrompt(width, setup))
         : [];
     const moments = [
-      ...meanwhile(waiting, towerMoments(encoder, flow.encode), ""),
+      // One after the other, so the largest of all of them counts.
+      ...running.flatMap((encoder) =>
+        meanwhile(
+          waiting,
+          towerMoments(encoder, flow.encode),
+          encoder === first ? "" : encoder.component,
+        ),
+      ),
       ...(merge && decoder ? mergeMoments(merge, decoder.op.width, flow.encode) : []),
     ];
-    lines.push(activations(encoder, { encode: { peakOf: moments } }));
-    if (!merge && decoder) lines.push(encoderOutput(encoder, setup));
+    lines.push(activations(first, { encode: { peakOf: moments } }));
+    if (decoder && attends(decoder)) lines.push(encoderOutput(first, setup));
   }
+  if (model.encoderText && !model.audio) lines.push(encoderIds(decoder !== undefined));
   if (merge?.kept && decoder) lines.push(features(decoder, setup));
   if (decoder) {
-    lines.push(tokenIds());
+    lines.push(tokenIds(merge !== undefined && first !== undefined));
     const moments = (phase: "prefill" | "decode"): Moment[] => [
+      ...(phase === "decode" && model.audio?.masked === "summed" ? [summedMask()] : []),
       ...towerMoments(decoder, flow[phase]),
       ...(head ? [headMoment(head, decoder.op.width, flow[phase])] : []),
     ];
@@ -114,6 +122,23 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
   return lines;
 }
 
+/** Whether a decoder attends to what the encoder puts out. */
+function attends({ module }: Tower): boolean {
+  let found = false;
+  walk(module, ({ op }) => {
+    if (op?.kind === "attention" && op.over === "cross") found = true;
+  });
+  return found;
+}
+
+const ofPrompt = (width: number, setup: Setup): HeldBuffer =>
+  held("embedded prompt", [
+    times("batch", "sequences"),
+    times("prompt", "tokens"),
+    times(width, "wide"),
+    times(bytesOf(setup.compute), `B ${setup.compute}`),
+  ]);
+
 const activations = (tower: Tower, alive: Partial<Record<Phase, Amount>>): LinePlan => ({
   label: "activations",
   component: tower.component,
@@ -122,43 +147,6 @@ const activations = (tower: Tower, alive: Partial<Record<Phase, Amount>>): LineP
   source: OBSERVED,
   alive,
 });
-
-/** Features stay alive until `generate()` returns; a recording of several windows is held whole. */
-export function audioInput(model: Model, setup: Setup, phases: readonly Phase[]): LinePlan {
-  const sum = [
-    [
-      times("batch", "sequences"),
-      times(model.audio?.bins ?? 1, "mel bins"),
-      times("heldFrames", "frames"),
-      times(bytesOf(setup.compute), `B ${setup.compute}`),
-    ],
-  ];
-  return {
-    label: "mel input",
-    component: "audio_encoder",
-    kind: "input",
-    basis: "exact",
-    source: "the input features stay alive until generate() returns",
-    alive: Object.fromEntries(phases.map((phase) => [phase, { sum }])),
-  };
-}
-
-/** Token ids and attention mask, 8 bytes each; decoding makes both anew at every step beside the prompt's own. */
-function tokenIds(): LinePlan {
-  const ids = (length: "prompt" | "cached") => [
-    times("decoded", "sequences"),
-    times(length, "tokens"),
-    times(16, "B of id and mask"),
-  ];
-  return {
-    label: "token ids and mask",
-    component: "runtime",
-    kind: "activation",
-    basis: "rule",
-    source: OBSERVED,
-    alive: { prefill: { sum: [ids("prompt")] }, decode: { sum: [ids("prompt"), ids("cached")] } },
-  };
-}
 
 function encoderOutput(encoder: Tower, setup: Setup): LinePlan {
   const sum = [
@@ -197,6 +185,18 @@ function features(decoder: Tower, setup: Setup): LinePlan {
     alive: { prefill: { sum } },
   };
 }
+
+/** Every step sums the mask of the samples up, to know how many positions they became. */
+const summedMask = (): Moment => ({
+  at: "mask",
+  buffers: [
+    held("running sum of the mask", [
+      times("batch", "sequences"),
+      times("heldFrames", "frames"),
+      times(8, "B int64"),
+    ]),
+  ],
+});
 
 /** One row of fp32 scores per sequence stays referenced from one decoding step to the next. */
 const lastScores = (vocab: number): LinePlan => ({

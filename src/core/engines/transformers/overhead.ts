@@ -1,8 +1,6 @@
-import { bytesOf } from "../../dtype.ts";
 import type { Model } from "../../model.ts";
 import { times } from "../../quantity/product.ts";
-import { elementsPerRank } from "../../tree/tensor.ts";
-import { walk } from "../../tree/walk.ts";
+import { storedTensors } from "../../quantization/stored.ts";
 import { GiB, KiB, MiB } from "../../units.ts";
 import type { LinePlan, Phase, Setup } from "../engine.ts";
 
@@ -75,10 +73,9 @@ function segmentWaste(model: Model, setup: Setup): number {
   let waste = 0;
   let small = 0;
   const shared = new Map<number, number>();
-  walk(model.root, (module, { copies }) => {
-    for (const tensor of module.tensors) {
-      if (tensor.tiedTo !== undefined) continue;
-      const size = elementsPerRank(tensor, setup.tensorParallel) * bytesOf(setup.precision);
+  for (const { copies, parts } of storedTensors(model.root, setup)) {
+    for (const { count, size: each } of parts) {
+      const size = count * each;
       if (size >= LARGE) waste += copies * (Math.ceil(size / ROUNDING) * ROUNDING - size);
       else if (size > SMALL) shared.set(size, (shared.get(size) ?? 0) + copies);
       else {
@@ -87,7 +84,7 @@ function segmentWaste(model: Model, setup: Setup): number {
         waste += (block - size) * copies;
       }
     }
-  });
+  }
   // What does not fill a segment of its own size shares one with others.
   let rest = 0;
   for (const [size, count] of shared) {

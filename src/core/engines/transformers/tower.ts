@@ -1,11 +1,15 @@
-import { type Product, times } from "../../quantity/product.ts";
+import { type Factor, type Product, times } from "../../quantity/product.ts";
+import type { Step } from "../../step.ts";
 import type { Component, Module } from "../../tree/module.ts";
-import type { AttentionOp, ConvFrontEnd, Op } from "../../tree/op.ts";
+import type { AttentionOp, Op } from "../../tree/op.ts";
 import { walk } from "../../tree/walk.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
-import { attentionMoments, keptScores } from "./attention.ts";
+import { attentionMoments, folded, keptScores } from "./attention.ts";
 import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
-import { element, type Flow, held, hidden, meanwhile } from "./flow.ts";
+import { element, type Flow, held, hidden, isEager, meanwhile } from "./flow.ts";
+import { frontEnd } from "./front-end.ts";
+import { mixerMoments } from "./mixer.ts";
+import { sharedPositions } from "./relative.ts";
 
 type OpOf<Kind extends Op["kind"]> = Extract<Op, { kind: Kind }>;
 
@@ -33,11 +37,14 @@ export function findOp<Kind extends Op["kind"]>(root: Module, kind: Kind): OpOf<
 }
 
 /** The moments of a tower: its front end, then one layer of each kind (layers reuse each other's memory). */
-export function towerMoments({ module, op }: Tower, flow: Flow): Moment[] {
-  const layers = module.children.filter((child) => child.op?.kind === "layer");
+export function towerMoments({ module, op }: Tower, pass: Flow): Moment[] {
+  const flow = op.runsOver && pass.phase === "encode" ? over(op.runsOver, pass) : pass;
+  const layers = layersOf(module);
   const entry = held("embedded input", hidden(flow, op.width));
   const frame = [
     ...Array.from({ length: op.held ?? 1 }, () => entry),
+    ...(op.beside ?? []).map((width) => held("features", hidden(flow, width))),
+    ...sharedOf(layers, flow),
     ...(op.rotary
       ? [held("rotary cosines and sines", [times(2, ""), ...hidden(flow, op.rotary)])]
       : []),
@@ -55,13 +62,39 @@ export function towerMoments({ module, op }: Tower, flow: Flow): Moment[] {
   ];
 }
 
+/** The layers of a tower, also those that lie in modules around them; not those of towers inside. */
+const layersOf = ({ children }: Module): Module[] =>
+  children.flatMap((child) => {
+    if (child.op?.kind === "layer") return [child];
+    return child.op?.kind === "tower" ? [] : layersOf(child);
+  });
+
+/** A pass over the positions that `steps` leave of the frames. */
+function over(steps: readonly Step[], flow: Flow): Flow {
+  const positions: Factor = { of: "frames", label: "positions", through: steps };
+  return { ...flow, queries: positions, keys: positions };
+}
+
+/** Tables of relative positions that the first layer makes for all of them. */
+function sharedOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
+  const found = new Map<string, HeldBuffer[]>();
+  for (const { children } of layers) {
+    for (const { op } of children) {
+      if (op?.kind !== "attention" || found.has(op.over)) continue;
+      const tables = sharedPositions(op, folded(op, flow));
+      if (tables.length > 0) found.set(op.over, tables);
+    }
+  }
+  return [...found.values()].flat();
+}
+
 /** A prompt as long as the sliding window needs a boolean mask, which the model's frame keeps for all layers. */
 function windowMasked(running: readonly Moment[], layers: readonly Module[], flow: Flow): Moment[] {
   if (flow.setup.attention === "eager" || flow.phase !== "prefill") return [];
   const window = Math.min(
     ...layers.flatMap(({ children }) =>
       children.map(({ op, state }) =>
-        op?.kind === "attention" && state && op.span.kind === "window"
+        op?.kind === "attention" && state && op.span.kind === "window" && !isEager(op, flow)
           ? op.span.size
           : Number.POSITIVE_INFINITY,
       ),
@@ -78,30 +111,17 @@ function windowMasked(running: readonly Moment[], layers: readonly Module[], flo
 
 /** Eager decoders add a mask of queries × keys in the model's dtype, one for each kind of layer. */
 function maskOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
-  if (flow.setup.attention !== "eager" || flow.phase === "encode") return [];
+  if (flow.phase === "encode") return [];
   const spans = new Set<string>();
   for (const layer of layers) {
     for (const { op } of layer.children) {
-      if (op?.kind === "attention" && op.over === "self") spans.add(op.span.kind);
+      if (op?.kind === "attention" && op.over === "self" && isEager(op, flow))
+        spans.add(op.span.kind);
     }
   }
   return [...spans].map((span) =>
     held(`${span} mask`, [...flow.sequences, flow.queries, flow.keys, element(flow)]),
   );
-}
-
-/** Each convolution's output and its activation, at the length that it leaves. */
-function frontEnd(op: ConvFrontEnd, flow: Flow): Moment[] {
-  const total = op.strides.reduce((product, stride) => product * stride, 1);
-  let passed = 1;
-  return op.strides.map((stride, index) => {
-    passed *= stride;
-    const size: Product = [times(total / passed, ""), ...hidden(flow, op.width)];
-    return {
-      at: `conv${index + 1}`,
-      buffers: [held("convolution", size), held("activation", size)],
-    };
-  });
 }
 
 function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
@@ -110,9 +130,13 @@ function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
   let kept: HeldBuffer[] = [];
   return op.blocks.flatMap((block, index) => {
     const frame = [
-      held("layer input", state),
-      ...(index > 0 ? [held("residual", state)] : []),
-      held("norm", state),
+      ...(index > 0 && op.releases ? [] : [held("layer input", state)]),
+      ...(op.keeps ? [held("what its frame keeps", [times(op.keeps, ""), ...state])] : []),
+      ...(op.norms === "after"
+        ? index > 0
+          ? [held("norm", state)]
+          : []
+        : [...(index > 0 ? [held("residual", state)] : []), held("norm", state)]),
       ...kept,
     ];
     if (typeof block.run !== "string") {
@@ -134,6 +158,10 @@ function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
         return meanwhile(frame, feedForwardMoments(child.op, flow), child.name);
       case "experts":
         return meanwhile(frame, expertsMoments(child.op, flow), child.name);
+      case "scan":
+      case "state-space-dual":
+      case "delta-rule":
+        return meanwhile(frame, mixerMoments(child.op, flow), child.name);
       default:
         return [];
     }

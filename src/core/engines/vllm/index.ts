@@ -1,10 +1,11 @@
-import { countParameters } from "../../derive/parameters.ts";
-import { bytesOf } from "../../dtype.ts";
 import type { AxisValues } from "../../quantity/axis.ts";
 import { type Product, times } from "../../quantity/product.ts";
+import { partsByComponent } from "../../quantization/stored.ts";
 import type { Component } from "../../tree/module.ts";
 import { bytes } from "../../units.ts";
 import type { Amount, Basis, Engine, LinePlan, Phase, Serving, Setup } from "../engine.ts";
+import { towersOf } from "../transformers/tower.ts";
+import { quantisedSource, storedLines } from "../weights.ts";
 import { blocksPerRequest, worstCase } from "./kv-cache.ts";
 import { loadedBytes, type StartUp, startUp } from "./start-up.ts";
 
@@ -18,6 +19,11 @@ const SPEC = "docs/engines.md, vLLM";
 export const vllm: Engine = {
   name: "vllm",
   summary: "what vLLM reserves at start-up and what requests take of it",
+  refuses: ({ root }) =>
+    towersOf(root).some(({ op }) => op.side === "decoder")
+      ? undefined
+      : "it serves models that generate, and this one has no decoder",
+  servesWhole: true,
   phases: () => PHASES,
   plan(model, setup) {
     const start = startUp(model, setup);
@@ -42,20 +48,14 @@ function line(
 }
 
 function weightLines(start: StartUp, setup: Setup): LinePlan[] {
-  const { components } = countParameters(start.tree, setup.tensorParallel);
-  const lines = (Object.entries(components) as [Component, number][]).map(([component, count]) =>
-    line(
-      {
-        label: "weights",
-        component,
-        kind: "weights",
-        basis: "rule",
-        source: `${SPEC}: vocabularies padded to 64, fused q/k/v with a key bias, HF towers whole on every rank`,
-      },
-      PHASES,
-      [[times(count, "parameters"), times(bytesOf(setup.precision), `B ${setup.precision}`)]],
-    ),
-  );
+  const { quantization } = setup;
+  const served = `${SPEC}: vocabularies padded to 64, fused q/k/v with a key bias, HF towers whole on every rank`;
+  const always = (sum: readonly Product[]) =>
+    Object.fromEntries(PHASES.map((phase) => [phase, { sum }]));
+  const lines = storedLines(partsByComponent(start.stored), always, {
+    basis: "rule",
+    source: quantization ? `${quantisedSource(quantization)}. ${served}` : served,
+  });
   const beside = [
     {
       label: "rotary tables",

@@ -4,6 +4,8 @@ import { GiB } from "../../units.ts";
 /** What changed between versions of vLLM and changes the numbers. */
 export interface Rules {
   readonly version: string;
+  /** The 15 of 0.15. */
+  readonly minor: number;
   /** Default of `--gpu-memory-utilization`: 0.90, and 0.92 since the memory of CUDA graphs is estimated (#38284, v0.21). */
   readonly utilization: number;
   /** Whether that estimate is subtracted before the KV cache is sized: v0.21 to v0.25; runner V2 returns 0 (#44443). */
@@ -35,6 +37,7 @@ export function rulesOf(version: string = NEWEST): Rules {
   }
   return {
     version: `0.${Math.min(minor, 27)}`,
+    minor,
     utilization: minor >= 21 ? 0.92 : 0.9,
     graphsSubtracted: minor >= 21 && minor < 26,
     samplerBytes: minor >= 21 ? 12 : 22,

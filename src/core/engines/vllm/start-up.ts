@@ -2,6 +2,7 @@ import { audioLengths } from "../../audio/geometry.ts";
 import { countParameters, deviceBuffers } from "../../derive/parameters.ts";
 import { bytesOf, findDtype } from "../../dtype.ts";
 import type { Model } from "../../model.ts";
+import { type StoredTensor, storedBytes, storedTensors } from "../../quantization/stored.ts";
 import type { Module } from "../../tree/module.ts";
 import { walk } from "../../tree/walk.ts";
 import { bytes } from "../../units.ts";
@@ -18,6 +19,7 @@ export interface StartUp {
   readonly maxModelLen: number;
   readonly maxNumSeqs: number;
   readonly maxNumBatchedTokens: number;
+  readonly stored: readonly StoredTensor[];
   readonly weights: number;
   readonly ropeTables: number;
   readonly buffers: number;
@@ -42,12 +44,13 @@ const UNSTATED_LENGTH = 2048;
 export function startUp(model: Model, setup: Setup): StartUp {
   const { server, tensorParallel } = setup;
   const rules = rulesOf(server.version);
-  const tree = servedTree(model.root);
+  const tree = servedTree(model.root, rules.minor);
   const towers = towersOf(tree);
   const maxModelLen = server.maxModelLen ?? model.context.max ?? UNSTATED_LENGTH;
   const sizes = batchSizes(setup, maxModelLen, crosses(tree));
   const { total: parameters } = countParameters(tree, tensorParallel);
-  const weights = parameters * bytesOf(setup.precision);
+  const stored = storedTensors(tree, setup, true);
+  const weights = storedBytes(stored);
   const buffers = deviceBuffers(tree).reduce((sum, { elements, dtype }) => {
     return (
       sum + elements * bytesOf(dtype === "model" ? setup.compute : (findDtype(dtype) ?? "fp32"))
@@ -64,6 +67,7 @@ export function startUp(model: Model, setup: Setup): StartUp {
     tree,
     maxModelLen,
     ...sizes,
+    stored,
     weights,
     ropeTables,
     buffers,

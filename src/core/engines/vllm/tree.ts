@@ -11,15 +11,20 @@ const PADDING = 64;
  * (`VocabParallelEmbedding`), and attention whose keys have no bias gets one, because q, k and v are one matrix with one bias.
  * Towers that vLLM runs as the reference built them stay as they are, whole on every rank.
  */
-export function servedTree(module: Module, whole = false): Module {
-  const kept = whole || (module.op?.kind === "tower" && module.op.servedWhole === true);
+export function servedTree(module: Module, minor: number, whole = false): Module {
+  const kept = whole || isWhole(module, minor);
   return {
     ...module,
     tensors: module.tensors.map((tensor) => served(tensor, module, kept)),
     children: module.children
       .filter(({ component }) => component === undefined || !SKIPPED.has(component))
-      .map((child) => servedTree(kept ? child : withKeyBias(module, child), kept)),
+      .map((child) => servedTree(kept ? child : withKeyBias(module, child), minor, kept)),
   };
+}
+
+function isWhole({ op }: Module, minor: number): boolean {
+  const whole = op?.kind === "tower" ? op.servedWhole : undefined;
+  return typeof whole === "object" ? minor < whole.before : (whole ?? false);
 }
 
 function served(tensor: Tensor, module: Module, kept: boolean): Tensor {

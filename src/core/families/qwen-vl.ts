@@ -1,0 +1,93 @@
+import { type RawConfig, section } from "../config/raw.ts";
+import { flag, or, reader } from "../config/schema.ts";
+import { contextUpTo } from "../model.ts";
+import { languageHead, type Place } from "../towers/causal-lm.ts";
+import { type Module, module } from "../tree/module.ts";
+import { type Context, type Family, type LanguagePart, sectionOf, statedDtype } from "./family.ts";
+import {
+  qwen2VlVision,
+  qwen3VlMoeVision,
+  qwen3VlVision,
+  qwen25VlVision,
+} from "./qwen-vision-config.ts";
+import { qwen2VlText, qwen25VlText } from "./qwen2-text.ts";
+import { qwen3VlMoeText, qwen3VlText } from "./qwen3-text.ts";
+
+const readTie = reader(() => ({ tie_word_embeddings: or(flag(), false) }));
+
+interface Recipe {
+  readonly name: string;
+  /** Prefix of the class names. */
+  readonly classes: string;
+  readonly vision: (raw: RawConfig, context: Context) => Module;
+  readonly text: (raw: RawConfig, context: Context, place: Place) => LanguagePart;
+  /** Whether the text's fields may lie at the top, and a `text_config` may say that the head is tied (up to 2.5). */
+  readonly flat: boolean;
+}
+
+/** An image tower, whose merger makes tokens of patches, and a language model. */
+function qwenVl({ name, classes, vision, text: textOf, flat }: Recipe): Family {
+  return {
+    name,
+    modelTypes: [name],
+    architectures: [`${classes}ForConditionalGeneration`],
+    purpose: "chat about images and video",
+    describe(raw, context) {
+      const [visionRaw, visionContext] = sectionOf(raw, "vision_config", context);
+      const inner = section(raw, "text_config", context.path);
+      const [textRaw, textContext] =
+        inner || !flat ? sectionOf(raw, "text_config", context) : [raw, context];
+      const place = { backbone: "model.language_model", head: "lm_head" };
+      const text = textOf(textRaw, textContext, place);
+      const tied =
+        readTie(raw, context).tie_word_embeddings ||
+        (flat && inner !== undefined && readTie(inner, textContext).tie_word_embeddings);
+      return {
+        type: "multimodal",
+        root: module(context.architecture, "", [
+          module(`${classes}Model`, "model", [vision(visionRaw, visionContext), text.backbone]),
+          languageHead({ ...text, tied }, place),
+        ]),
+        dtype: statedDtype(raw) ?? text.dtype,
+        audio: undefined,
+        context: contextUpTo(text.maxPositions),
+      };
+    },
+  };
+}
+
+/** Qwen2-VL (Wang et al. 2024). Source: `models/qwen2_vl/modeling_qwen2_vl.py`. */
+export const qwen2Vl = qwenVl({
+  name: "qwen2_vl",
+  classes: "Qwen2VL",
+  vision: qwen2VlVision,
+  text: qwen2VlText,
+  flat: true,
+});
+
+/** Qwen2.5-VL. Source: `models/qwen2_5_vl/modeling_qwen2_5_vl.py`. */
+export const qwen25Vl = qwenVl({
+  name: "qwen2_5_vl",
+  classes: "Qwen2_5_VL",
+  vision: qwen25VlVision,
+  text: qwen25VlText,
+  flat: true,
+});
+
+/** Qwen3-VL. Source: `models/qwen3_vl/modeling_qwen3_vl.py`. */
+export const qwen3Vl = qwenVl({
+  name: "qwen3_vl",
+  classes: "Qwen3VL",
+  vision: qwen3VlVision,
+  text: qwen3VlText,
+  flat: false,
+});
+
+/** Qwen3-VL with experts. Source: `models/qwen3_vl_moe/modeling_qwen3_vl_moe.py`. */
+export const qwen3VlMoe = qwenVl({
+  name: "qwen3_vl_moe",
+  classes: "Qwen3VLMoe",
+  vision: qwen3VlMoeVision,
+  text: qwen3VlMoeText,
+  flat: false,
+});
