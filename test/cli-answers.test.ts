@@ -220,3 +220,43 @@ describe("pipeline", () => {
     expect(refused("pipeline", "--stage", TURBO, "--gpu", "2xl4")).toMatch(/one device/);
   });
 });
+
+describe("--mode train", () => {
+  it("is the library's report", () => {
+    const said = JSON.parse(
+      printed(
+        LLAMA,
+        "--mode",
+        "train",
+        "--method",
+        "lora",
+        "--lora-targets",
+        "q_proj,v_proj",
+        "--gradient-checkpointing",
+        "--json",
+      ),
+    );
+    const training = {
+      method: "lora",
+      loraTargets: ["q_proj", "v_proj"],
+      gradientCheckpointing: true,
+    };
+    expect(said).toEqual(plain(calculateMemory(LLAMA, { training })));
+    const bare = printed(LLAMA, "--mode", "train", "--no-master-weights");
+    expect(bare).toContain("engine training");
+    expect(bare).not.toContain("master weights");
+  });
+  it("works for fit and limits", () => {
+    const page = printed("fit", "meta-llama/Llama-3.1-8B", "--mode", "train", "--gpu", "h100");
+    expect(page).toContain("--method lora");
+    expect(printed("limits", LLAMA, "--mode", "train", "--gpu", "l4")).toMatch(/ training\n/);
+  });
+  it("refuses what does not go together", () => {
+    expect(refused(LLAMA, "--mode", "learn")).toMatch(/^--mode is "learn"/);
+    expect(refused(LLAMA, "--method", "lora")).toMatch(
+      /^--method was given, but it is about training/,
+    );
+    expect(refused(LLAMA, "--no-master-weights")).toMatch(/^--no-master-weights was given/);
+    expect(refused(LLAMA, "--mode", "train", "--engine", "vllm")).toMatch(/keep one/);
+  });
+});

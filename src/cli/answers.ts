@@ -1,10 +1,16 @@
 import type { Command, Option } from "commander";
+import { addTraining } from "./training.ts";
 
 const MODEL = "a catalog id, a config.json, or a folder that has one";
 
 /** The commands that answer what people decide with. Each takes the options of `estimate`, and its own. */
-export function addAnswers(root: Command): void {
-  const shared = root.commands.find((command) => command.name() === "estimate")?.options ?? [];
+export function addAnswers(
+  root: Command,
+  number: (flags: string, description: string) => Option,
+): void {
+  const estimate = root.commands.find((command) => command.name() === "estimate");
+  if (estimate) addTraining(estimate, number);
+  const shared = estimate?.options ?? [];
   const withShared = (command: Command, without: readonly string[] = []): Command => {
     const left = new Set(["--explain", "--json", ...without]);
     for (const option of shared) {

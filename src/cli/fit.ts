@@ -19,7 +19,7 @@ export async function fitCommand(model: string, options: TextOptions): Promise<v
       asked,
       devices.map((device) => gpusOfDevice(device, 1)),
     );
-    const engine = options.engine ?? "transformers";
+    const engine = asked.training ? "training" : (options.engine ?? "transformers");
     if (options.json) print(JSON.stringify({ schemaVersion: 1, model: id, devices: all }));
     else print(renderDeviceFits(id, engine, all, style));
     return;

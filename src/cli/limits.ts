@@ -14,10 +14,14 @@ export async function limitsCommand(model: string, options: TextOptions): Promis
   const { engine, ...rest } = settled(options);
   const { id, model: described } = await loadModel(model, options);
   const of = (name: string) =>
-    limits(described, { ...rest, engine: name, ...withMargin(options) }, gpus);
+    limits(
+      described,
+      { ...rest, ...(!rest.training && { engine: name }), ...withMargin(options) },
+      gpus,
+    );
   // Where no engine is named, one that does not run the model is left out, and why is said.
-  const asked = (engine === undefined ? ENGINES : [engine]).map((name) =>
-    engine === undefined ? unlessRefused(["not-served"], () => of(name)) : of(name),
+  const asked = (rest.training ? ["training"] : engine === undefined ? ENGINES : [engine]).map(
+    (name) => (engine === undefined ? unlessRefused(["not-served"], () => of(name)) : of(name)),
   );
   const all = asked.flatMap((one) => (one instanceof InputError ? [] : [one]));
   const left = asked.flatMap((one) => (one instanceof InputError ? [one.message] : []));

@@ -102,7 +102,7 @@ function program(): Command {
     .description("the catalog: models that are known without a file or a network")
     .option("--json", "as JSON")
     .action(async (options) => (await import("./models.ts")).modelsCommand(options));
-  addAnswers(root);
+  addAnswers(root, number);
   for (const command of root.commands) if (command.registeredArguments.length > 0) sourced(command);
   for (const command of root.commands) command.exitOverride().configureOutput(SILENT);
   return root;

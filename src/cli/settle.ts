@@ -5,10 +5,12 @@ import { type Gpus, gpusOfSize, parseGpus } from "../core/hardware/index.ts";
 import { parseSize } from "../core/units.ts";
 import { MAX_TOKENS, whole } from "../core/whole.ts";
 import type { SourceFlags } from "./source.ts";
+import { splitTraining, type TrainingFlags } from "./training.ts";
 
 /** What commander hands over: sizes and devices are still text. */
 export type TextOptions = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOverhead"> &
-  SourceFlags & {
+  SourceFlags &
+  TrainingFlags & {
     deviceOverhead?: string;
     gpu?: string;
     gpuMemory?: string;
@@ -21,7 +23,15 @@ export type TextOptions = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOver
 /** The options as the library takes them. A device sets the memory, and the ranks where none are asked for. */
 export function settled(options: TextOptions): EstimateOptions {
   const { seqLength, explain, json, gpu, gpuMemory, deviceOverhead, margin, ...others } = options;
-  const { revision, refresh, timeout, offline, ...rest } = others;
+  const { revision, refresh, timeout, offline, ...some } = others;
+  const { rest, training } = splitTraining(some);
+  if (training && rest.engine !== undefined) {
+    throw new InputError(
+      "inconsistent",
+      "Both --mode train and --engine were given, but training has rules of its own: keep one.",
+      "engine",
+    );
+  }
   if (seqLength !== undefined && rest.maxModelLen !== undefined && seqLength !== rest.maxModelLen) {
     throw new InputError(
       "inconsistent",
@@ -32,6 +42,7 @@ export function settled(options: TextOptions): EstimateOptions {
   if (seqLength !== undefined) whole(seqLength, "seqLength", MAX_TOKENS);
   return {
     ...rest,
+    ...(training && { training }),
     ...(deviceOverhead !== undefined && {
       deviceOverhead: parseSize(deviceOverhead, "--device-overhead"),
     }),

@@ -6,6 +6,8 @@ import { countParameters } from "./derive/parameters.ts";
 import { type DescribeOptions, describe } from "./describe.ts";
 import type { Engine, Phase, Serving, Setup } from "./engines/engine.ts";
 import { engines, findEngine } from "./engines/index.ts";
+import { trainingEngine } from "./engines/training/index.ts";
+import type { TrainingOptions } from "./engines/training/options.ts";
 import { InputError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import { AXES, type AxisValues } from "./quantity/axis.ts";
@@ -20,6 +22,8 @@ import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 export interface EstimateOptions extends WorkloadOptions, SetupOptions {
   /** Whose rules: "transformers" (default), "vllm" (or with a version, "vllm@0.15"), "generic". */
   readonly engine?: string;
+  /** The model learns: how. In place of an engine. */
+  readonly training?: TrainingOptions;
   /** What to call the model in the report. */
   readonly id?: string;
   /** What the checkpoint's header says: the report then compares it with the described tree. */
@@ -110,7 +114,7 @@ export interface Prepared {
 /** Works out all formulas of a model once. `total` of the result equals `estimate` of the same workload. */
 export function prepare(
   model: Model,
-  options: Pick<EstimateOptions, "engine" | "maxModelLen"> & SetupOptions = {},
+  options: Pick<EstimateOptions, "engine" | "training" | "maxModelLen"> & SetupOptions = {},
 ): Prepared {
   const { engine, version } = engineOf(model, options);
   const setup = setupFor(engine, model, { ...options, ...version });
@@ -211,16 +215,18 @@ const expansionOf = (model: Model, { expansion }: Setup) => ({
  */
 function engineOf(
   model: Model,
-  options: Pick<EstimateOptions, "engine">,
+  options: Pick<EstimateOptions, "engine" | "training">,
 ): { engine: Engine; version: { engineVersion?: string } } {
   const asked: unknown = options.engine === undefined ? engines[0]?.name : options.engine;
   const [name, version] = typeof asked === "string" ? asked.split("@") : [asked];
-  const engine = findEngine(name);
+  const engine = options.training ? trainingEngine(options.training) : findEngine(name);
   const reason = engine.refuses?.(model);
   if (reason !== undefined) {
     throw new InputError(
       "not-served",
-      `--engine ${engine.name} does not run ${model.architecture}: ${reason}; use another engine, such as ${engines[0]?.name}.`,
+      options.training
+        ? `Training ${model.architecture} cannot be sized: ${reason}.`
+        : `--engine ${engine.name} does not run ${model.architecture}: ${reason}; use another engine, such as ${engines[0]?.name}.`,
       "engine",
     );
   }

@@ -52,6 +52,7 @@ export { type DescribeOptions, describe } from "./describe.ts";
 export { bitsOf, bytesOf, DTYPES, type Dtype, findDtype } from "./dtype.ts";
 export type { Basis, Engine, Kind, Phase, Setup } from "./engines/engine.ts";
 export { engines, findEngine } from "./engines/index.ts";
+export type { TrainingOptions } from "./engines/training/options.ts";
 export { InputError, type InputErrorCode, nearest } from "./errors.ts";
 export {
   calculateTotalMemory,

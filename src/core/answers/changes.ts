@@ -1,5 +1,6 @@
 import { bitsOf } from "../dtype.ts";
 import { DEFAULT_AUDIO_SECONDS } from "../encoder-input.ts";
+import type { TrainingOptions } from "../engines/training/options.ts";
 import { InputError } from "../errors.ts";
 import { type EstimateOptions, prepare } from "../estimate.ts";
 import type { Gpus } from "../hardware/index.ts";
@@ -24,6 +25,8 @@ interface Idea {
   readonly what: string;
   readonly patch: EstimateOptions;
   readonly count?: number;
+  /** The patch as flags, where it is not one flag for each of its keys. */
+  readonly flags?: string;
 }
 
 /**
@@ -76,10 +79,12 @@ function tried(
   return [
     {
       flags: ideas
-        .flatMap(({ patch }) =>
-          Object.entries(patch).map(([key, value]) =>
-            value === true ? flagOf(key) : `${flagOf(key)} ${value}`,
-          ),
+        .flatMap(({ patch, flags }) =>
+          flags !== undefined
+            ? [flags]
+            : Object.entries(patch).map(([key, value]) =>
+                value === true ? flagOf(key) : `${flagOf(key)} ${value}`,
+              ),
         )
         .join(" "),
       what: ideas.map(({ what }) => what).join(", "),
@@ -107,7 +112,7 @@ function ideasFor(model: Model, options: EstimateOptions, gpus: Gpus, margin: Ma
     if (!options.enforceEager)
       ideas.push({ what: "no CUDA graphs", patch: { enforceEager: true } });
   }
-  if (model.context.preset > 0 && bitsOf(setup.kvCache) >= 16)
+  if (!options.training && model.context.preset > 0 && bitsOf(setup.kvCache) >= 16)
     ideas.push({ what: "KV cache in 8 bits", patch: { kvCacheDtype: "fp8" } });
   const batch = (options.batchSize ?? 1) > 1 ? largestBatch(run, options).value : null;
   if (batch !== null) ideas.push({ what: "the largest batch", patch: { batchSize: batch } });
@@ -132,8 +137,34 @@ function ideasFor(model: Model, options: EstimateOptions, gpus: Gpus, margin: Ma
         patch: { tensorParallelSize: count },
         count,
       });
+  if (options.training) return [...learningIdeas(options.training), ...ideas];
   for (const precision of [serves ? "fp8" : "int8", "int4"] as const)
     if (bitsOf(setup.precision) > (precision === "int4" ? 5 : 8))
       ideas.push({ what: `weights in ${precision}`, patch: { precision } });
+  return ideas;
+}
+
+/** What training can do about it, in order of how much it changes what is learned. */
+function learningIdeas(training: TrainingOptions): Idea[] {
+  const ideas: Idea[] = [];
+  const add = (what: string, more: TrainingOptions, flags: string): void => {
+    ideas.push({ what, patch: { training: { ...training, ...more } }, flags });
+  };
+  if (!training.gradientCheckpointing)
+    add(
+      "layers run again on the way back",
+      { gradientCheckpointing: true },
+      "--gradient-checkpointing",
+    );
+  if ((training.optimizer ?? "adamw") === "adamw")
+    add("moments in 8 bits", { optimizer: "adamw-8bit" }, "--optimizer adamw-8bit");
+  if ((training.method ?? "full") === "full") {
+    add("adapters alone learn", { method: "lora" }, "--method lora");
+    add(
+      "adapters alone learn, layers run again",
+      { method: "lora", gradientCheckpointing: true },
+      "--method lora --gradient-checkpointing",
+    );
+  }
   return ideas;
 }

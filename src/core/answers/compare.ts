@@ -73,7 +73,7 @@ function compared(
     return {
       ...about,
       precision: options.precision ?? null,
-      engine: options.engine ?? "transformers",
+      engine: options.training ? "training" : (options.engine ?? "transformers"),
       weightMemoryBytes: null,
       kvCacheBytes: null,
       activationMemoryBytes: null,
