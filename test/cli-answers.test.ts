@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import {
   calculateMemory,
   catalogConfig,
@@ -155,5 +159,56 @@ describe("compare and sweep", () => {
     expect(refused("sweep", TURBO, "--gpu", "l4,")).toMatch(/^--gpu is "l4,"/);
     expect(refused("sweep", TURBO, "--format", "xml")).toMatch(/^--format is "xml"/);
     expect(refused("compare")).toMatch(/missing required argument/);
+  });
+});
+
+describe("pipeline", () => {
+  const FILE = fileURLToPath(new URL("../examples/voice-assistant.json", import.meta.url));
+  it("reads a file, and what the command line says of the device counts", () => {
+    const page = printed("pipeline", FILE);
+    expect(page).toContain("3 models on GeForce RTX 4090");
+    for (const name of ["hears", "thinks", "speaks"]) expect(page).toContain(`  ${name} `);
+    expect(printed("pipeline", FILE, "--gpu", "h100", "--margin", "1GiB")).toContain(
+      "on H100 80 GB",
+    );
+    expect(JSON.parse(printed("pipeline", FILE, "--json")).stages).toHaveLength(3);
+  });
+  it("takes stages as flags, twice the same model too", () => {
+    const said = JSON.parse(
+      printed("pipeline", "--stage", `${TURBO} --batch-size 2`, "--stage", TURBO, "--json"),
+    );
+    expect(said.stages.map((stage: { name: string }) => stage.name)).toEqual([
+      "whisper-large-v3-turbo",
+      "whisper-large-v3-turbo 2",
+    ]);
+    expect(said.stages[0].peakBytes).toBe(
+      calculateMemory(TURBO, { batchSize: 2 }).totalMemoryBytes,
+    );
+  });
+  it("refuses files that are none", () => {
+    const folder = mkdtempSync(join(tmpdir(), "pipeline-"));
+    const file = (name: string, content: string) => {
+      writeFileSync(join(folder, name), content);
+      return join(folder, name);
+    };
+    for (const [content, message] of [
+      ["[]", /must be an object such as/],
+      ['{"stages": 3}', /stages is 3, but must be a list/],
+      ['{"gpus": "l4"}', /"gpus", which no pipeline takes \(nearest: gpu\)/],
+      ['{"gpu": 4090}', /gpu is 4090, but must be a text/],
+      ['{"stages": [{"model": "openai/whisper-tiny", "batch": 1}]}', /stages\[0\] has "batch"/],
+      ["{", /is not valid JSON/],
+    ] as const)
+      expect(refused("pipeline", file("p.json", content))).toMatch(message);
+    rmSync(folder, { recursive: true });
+  });
+  it("bad input gets one sentence", () => {
+    expect(refused("pipeline")).toMatch(/has no stage/);
+    expect(refused("pipeline", "nowhere.json")).toMatch(/nowhere\.json cannot be read/);
+    expect(refused("pipeline", "--stage", "nobody/nothing")).toMatch(
+      /neither a file here nor in the catalog/,
+    );
+    expect(refused("pipeline", "--stage", `${TURBO} --gpu l4`)).toMatch(/which no stage takes/);
+    expect(refused("pipeline", "--stage", TURBO, "--gpu", "2xl4")).toMatch(/one device/);
   });
 });

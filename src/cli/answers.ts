@@ -66,7 +66,24 @@ export function addAnswers(root: Command): void {
     .action(async (models: string[], options) =>
       (await import("./sweep.ts")).sweepCommand(models, options),
     );
-  const sweep = root.commands.at(-1);
+  root
+    .command("pipeline")
+    .description("several models on one device at once, each with its own engine and workload")
+    .argument("[file]", 'a JSON file: {"gpu": "l4", "stages": [{"model": …, "engine": …}, …]}')
+    .option(
+      "--stage <model and options>",
+      'a stage, repeated: "openai/whisper-tiny --engine vllm --batch-size 8"',
+      (text: string, before: string[] = []) => [...before, text],
+    )
+    .option("--gpu <device>", "the device")
+    .option("--gpu-memory <size>", "or its memory: 24GiB")
+    .option(...MARGIN)
+    .option("--json", "as JSON")
+    .action(async (file: string | undefined, options) =>
+      (await import("./pipeline.ts")).pipelineCommand(file, options),
+    );
+
+  const sweep = root.commands.find((command) => command.name() === "sweep");
   for (const [flags, description] of SWEPT) sweep?.option(flags, description);
 }
 

@@ -1,4 +1,4 @@
-import { parseMargin } from "../core/answers/margin.ts";
+import { type Margin, parseMargin } from "../core/answers/margin.ts";
 import { InputError } from "../core/errors.ts";
 import type { EstimateOptions } from "../core/estimate.ts";
 import { type Gpus, gpusOfSize, parseGpus } from "../core/hardware/index.ts";
@@ -40,7 +40,9 @@ export function settled(options: TextOptions): EstimateOptions {
 }
 
 /** The device that was asked for, if any. */
-export function gpusOf(options: TextOptions): Gpus | undefined {
+export function gpusOf(
+  options: Pick<TextOptions, "gpu" | "gpuMemory" | "tensorParallelSize">,
+): Gpus | undefined {
   if (options.gpu === undefined && options.gpuMemory === undefined) return undefined;
   if (options.gpu !== undefined && options.gpuMemory !== undefined) {
     throw new InputError(
@@ -68,5 +70,5 @@ export function requiredGpus(options: TextOptions): Gpus {
   );
 }
 
-export const withMargin = ({ margin }: TextOptions) =>
+export const withMargin = ({ margin }: Pick<TextOptions, "margin">): { margin?: Margin } =>
   margin === undefined ? {} : { margin: parseMargin(margin) };

@@ -61,7 +61,7 @@ function kindOf(name: string): "none" | "folder" | "weights" | "config" {
   return /\.(gguf|safetensors|safetensors\.index\.json)$/.test(name) ? "weights" : "config";
 }
 
-function read(path: string): string {
+export function read(path: string): string {
   let file: number | undefined;
   try {
     file = openSync(path, "r");

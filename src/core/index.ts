@@ -20,6 +20,7 @@ export {
   limits,
 } from "./answers/limits.ts";
 export { type Margin, parseMargin } from "./answers/margin.ts";
+export { type Pipeline, pipeline, type Stage, type StageShare } from "./answers/pipeline.ts";
 export { parseNumbers } from "./answers/ranges.ts";
 export { type Outcome, onDevices, type Runner, runner } from "./answers/runner.ts";
 export { type Axes, type Point, pointCount, type Subject, sweep } from "./answers/sweep.ts";
