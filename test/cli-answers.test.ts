@@ -87,6 +87,14 @@ describe("limits", () => {
       /the server does not start for the model's own context; with --max-model-len \d+ it does/,
     );
   });
+  it("leaves out an engine that does not run the model, and says why", () => {
+    const page = printed("limits", "facebook/wav2vec2-base-960h", "--gpu", "l4");
+    expect(page).toMatch(/streams of 30 s at once +\d+ {2}\(memory\)\n/);
+    expect(page).toContain("--engine vllm does not run Wav2Vec2ForCTC");
+    expect(
+      refused("limits", "facebook/wav2vec2-base-960h", "--gpu", "l4", "--engine", "vllm"),
+    ).toContain("does not run");
+  });
   it("needs a device", () => {
     expect(refused("limits", TURBO)).toMatch(/^No device is given/);
     expect(refused("limits", TURBO, "--gpu", "l4", "--margin", "5")).toMatch(/^--margin is "5"/);

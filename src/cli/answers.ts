@@ -66,8 +66,11 @@ export function addAnswers(root: Command): void {
     .action(async (models: string[], options) =>
       (await import("./sweep.ts")).sweepCommand(models, options),
     );
-  root
-    .command("pipeline")
+  const pipeline = root.command("pipeline");
+  for (const option of shared)
+    if (["--refresh", "--timeout", "--offline"].includes(option.long ?? ""))
+      pipeline.addOption(option as Option);
+  pipeline
     .description("several models on one device at once, each with its own engine and workload")
     .argument("[file]", 'a JSON file: {"gpu": "l4", "stages": [{"model": …, "engine": …}, …]}')
     .option(

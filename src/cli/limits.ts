@@ -1,4 +1,6 @@
 import { limits } from "../core/answers/limits.ts";
+import { unlessRefused } from "../core/answers/refused.ts";
+import { InputError } from "../core/errors.ts";
 import { renderLimits } from "../core/render/limits.ts";
 import { requiredGpus, settled, type TextOptions, withMargin } from "./settle.ts";
 import { loadModel } from "./source.ts";
@@ -11,12 +13,17 @@ export async function limitsCommand(model: string, options: TextOptions): Promis
   const gpus = requiredGpus(options);
   const { engine, ...rest } = settled(options);
   const { id, model: described } = await loadModel(model, options);
-  const all = (engine === undefined ? ENGINES : [engine]).map((name) =>
-    limits(described, { ...rest, engine: name, ...withMargin(options) }, gpus),
+  const of = (name: string) =>
+    limits(described, { ...rest, engine: name, ...withMargin(options) }, gpus);
+  // Where no engine is named, one that does not run the model is left out, and why is said.
+  const asked = (engine === undefined ? ENGINES : [engine]).map((name) =>
+    engine === undefined ? unlessRefused(["not-served"], () => of(name)) : of(name),
   );
+  const all = asked.flatMap((one) => (one instanceof InputError ? [] : [one]));
+  const left = asked.flatMap((one) => (one instanceof InputError ? [one.message] : []));
   print(
     options.json
       ? JSON.stringify({ schemaVersion: 1, model: id, limits: all }, undefined, 2)
-      : renderLimits(id, all, terminalStyle()),
+      : [renderLimits(id, all, terminalStyle()), ...left].join("\n"),
   );
 }

@@ -4,7 +4,7 @@ import { parseJson } from "../core/config/raw.ts";
 import { InputError, nearest, shown } from "../core/errors.ts";
 import { renderPipeline } from "../core/render/pipeline.ts";
 import { gpusOf, type TextOptions, withMargin } from "./settle.ts";
-import { loadModel, read } from "./source.ts";
+import { loadModel, read, type SourceFlags } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
 /** What a file may say besides its stages. */
@@ -14,12 +14,12 @@ type Device = Partial<Record<Field, string>>;
 
 export async function pipelineCommand(
   file: string | undefined,
-  given: Device & { stage?: string[]; json?: true },
+  given: Device & SourceFlags & { stage?: string[]; json?: true },
 ): Promise<void> {
   const written = file === undefined ? { stages: [], device: {} } : fromPath(file);
   const texts = [...written.stages, ...(given.stage ?? []).map(stageFromLine)];
   const device = onTop(written.device, given);
-  const found = pipeline(await named(texts), gpusOf(device), withMargin(device).margin);
+  const found = pipeline(await named(texts, given), gpusOf(device), withMargin(device).margin);
   print(
     given.json
       ? JSON.stringify({ schemaVersion: 1, ...found }, undefined, 2)
@@ -39,11 +39,11 @@ function onTop(written: Device, given: Device): Pick<TextOptions, Field> {
 }
 
 /** Stages by their own name or their model's; one that is there already gets a number. */
-async function named(texts: readonly StageText[]): Promise<Stage[]> {
+async function named(texts: readonly StageText[], flags: SourceFlags): Promise<Stage[]> {
   const names = new Set<string>();
   const stages: Stage[] = [];
   for (const text of texts) {
-    const { id, model } = await loadModel(text.model);
+    const { id, model } = await loadModel(text.model, flags);
     const wanted = text.name ?? id.split("/").at(-1) ?? id;
     let name = wanted;
     for (let n = 2; names.has(name); n++) name = `${wanted} ${n}`;

@@ -1,35 +1,28 @@
+import { compilePhase, sizeOf } from "./compiled-plan.ts";
 import { attentionType } from "./derive/attention-type.ts";
 import type { Checkpoint, StoredTensor } from "./derive/checkpoint.ts";
 import { compareCheckpoint } from "./derive/compare.ts";
 import { countParameters } from "./derive/parameters.ts";
 import { type DescribeOptions, describe } from "./describe.ts";
-import {
-  type Amount,
-  type Condition,
-  type Engine,
-  holds,
-  type LinePlan,
-  type Phase,
-  type Serving,
-  type Setup,
-} from "./engines/engine.ts";
+import type { Engine, Phase, Serving, Setup } from "./engines/engine.ts";
 import { engines, findEngine } from "./engines/index.ts";
 import { InputError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import { AXES, type AxisValues } from "./quantity/axis.ts";
-import { type Compiled, compiled, evaluateCompiled, lengthsInto } from "./quantity/compiled.ts";
-import { dominates, type Polynomial, polynomial } from "./quantity/polynomial.ts";
-import type { Product } from "./quantity/product.ts";
+import { lengthsInto } from "./quantity/compiled.ts";
 import { quantisedCount, restDtype } from "./quantization/stored.ts";
 import { reportCheckpoint } from "./report/checkpoint.ts";
 import { writeLedger } from "./report/ledger.ts";
 import { MemoryReport, type ReportedQuantization, totalsOf } from "./report/memory-report.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
+import { withoutParts } from "./without.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 
 export interface EstimateOptions extends WorkloadOptions, SetupOptions {
   /** Whose rules: "transformers" (default), "vllm" (or with a version, "vllm@0.15"), "generic". */
   readonly engine?: string;
+  /** Parts that are not loaded, by component: `["talker", "code2wav"]`. */
+  readonly without?: readonly string[];
   /** What to call the model in the report. */
   readonly id?: string;
   /** What the checkpoint's header says: the report then compares it with the described tree. */
@@ -42,7 +35,8 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
  * The memory report of a described model.
  * @throws InputError for options that make no sense or do not fit the model.
  */
-export function estimate(model: Model, options: EstimateOptions = {}): MemoryReport {
+export function estimate(whole: Model, options: EstimateOptions = {}): MemoryReport {
+  const model = withoutParts(whole, options.without);
   const assumptions = [...model.assumptions];
   const { engine, version } = engineOf(model, options);
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
@@ -126,26 +120,17 @@ export function prepare(
   const setup = setupFor(engine, model, { ...options, ...version });
   const plans = engine.plan(model, setup);
   const expansion = expansionOf(model, setup);
-  const phases = engine.phases(model).map((phase) => ({ phase, ...compile(plans, phase) }));
+  const phases = engine.phases(model).map((phase) => compilePhase(plans, phase));
   const lengths = new Float64Array(AXES.length);
   const totalAt = (values: AxisValues): QuickTotal => {
     lengthsInto(lengths, values);
     let most = -1;
     let peak: Phase = "load";
-    for (const { phase, whole, amounts } of phases) {
-      let total = evaluateCompiled(whole, lengths);
-      for (const amount of amounts) {
-        let size = 0;
-        for (const { formula, when } of amount) {
-          if (when && !holds(when, values)) continue;
-          const one = evaluateCompiled(formula, lengths);
-          if (one > size) size = one;
-        }
-        total += Math.ceil(size);
-      }
+    for (const phase of phases) {
+      const total = sizeOf(phase, lengths, values);
       if (total > most) {
         most = total;
-        peak = phase;
+        peak = phase.phase;
       }
     }
     if (!Number.isSafeInteger(most)) {
@@ -171,61 +156,6 @@ export function prepare(
 
 /** Swallows the assumptions that a quick total does not print. */
 const IGNORED = { push: () => 0 } as unknown as string[];
-
-interface Candidate {
-  readonly formula: Polynomial;
-  readonly when?: Condition;
-}
-
-interface CompiledPhase {
-  /** All sums of whole bytes, as one formula. */
-  readonly whole: Compiled;
-  /** The others, each rounded up by itself: moments of which the largest counts, sums that can end in half a byte. */
-  readonly amounts: readonly (readonly {
-    readonly formula: Compiled;
-    readonly when?: Condition;
-  }[])[];
-}
-
-function compile(plans: readonly LinePlan[], phase: Phase): CompiledPhase {
-  const whole: Product[] = [];
-  const others: (readonly Candidate[])[] = [];
-  for (const { alive } of plans) {
-    const amount = alive[phase];
-    if (!amount) continue;
-    const [only, ...more] = candidates(amount);
-    if (!only) continue;
-    if (more.length === 0 && "sum" in amount && only.formula.every(isWhole))
-      whole.push(...amount.sum);
-    else others.push([only, ...more]);
-  }
-  return {
-    whole: compiled(polynomial(whole)),
-    amounts: others.map((all) =>
-      all.map(({ formula, when }) => ({ formula: compiled(formula), ...(when && { when }) })),
-    ),
-  };
-}
-
-const isWhole = ({ coefficient }: Polynomial[number]): boolean => Number.isInteger(coefficient);
-
-/** The formulas that can be the largest; those that another one covers whatever the lengths are dropped. */
-function candidates(amount: Amount): readonly Candidate[] {
-  if ("sum" in amount) return [{ formula: polynomial(amount.sum) }];
-  const all = amount.peakOf.map(
-    ({ buffers, when }): Candidate => ({
-      formula: polynomial(buffers.map(({ size }) => size)),
-      ...(when && { when }),
-    }),
-  );
-  const covers = (a: Candidate, b: Candidate) => !a.when && dominates(a.formula, b.formula);
-  return all.filter(
-    (one, index) =>
-      !all.some(
-        (other, at) => at !== index && covers(other, one) && (!covers(one, other) || at < index),
-      ),
-  );
-}
 
 /** @throws InputError for what the engine cannot do: a precision that it has no weights in, several devices. */
 function setupFor(

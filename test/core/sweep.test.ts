@@ -97,10 +97,10 @@ it("a prepared model's total is the report's, for every family, engine and batch
   for (const id of SPREAD)
     for (const engine of ["transformers", "vllm", "generic"]) {
       const model: Model = modelOf(id);
-      if (findEngine(engine).refuses?.(model)) continue;
-      const prepared = prepare(model, { engine, precision: "nf4" });
+      if (findEngine(engine).refuses?.(model) !== undefined) continue;
+      const prepared = prepare(model, { engine, precision: "int4" });
       for (const batchSize of [1, 3, 100]) {
-        const report = estimate(model, { engine, precision: "nf4", batchSize });
+        const report = estimate(model, { engine, precision: "int4", batchSize });
         expect(prepared.total({ batchSize }), `${id} ${engine}`).toEqual({
           totalMemoryBytes: report.totalMemoryBytes,
           peakPhase: report.peakPhase,
@@ -140,6 +140,16 @@ describe("compare", () => {
     expect(turbo?.totalMemoryBytes).toBeNull();
     expect(qwen?.totalMemoryBytes).toBeGreaterThan(0);
   });
+});
+
+it("an engine that does not run a model is a point and a row with the reason", () => {
+  const codec = { id: "descript/dac_44khz", model: modelOf("descript/dac_44khz") };
+  const points = [...sweep([codec], { engine: ["transformers", "vllm"], batchSize: [1, 2] })];
+  expect(points.map(({ refusal }) => refusal === null)).toEqual([true, true, false, false]);
+  expect(points[3]?.refusal).toMatch(/--engine vllm does not run DacModel/);
+  const [row] = compare([codec], { engine: "vllm" }, [parseGpus("l4")]);
+  expect(row?.refusal).toMatch(/--engine vllm does not run DacModel/);
+  expect(row?.parameterCount).toBeGreaterThan(0);
 });
 
 describe("lists and ranges", () => {

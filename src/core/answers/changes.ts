@@ -8,6 +8,7 @@ import { flagOf } from "../whole.ts";
 import { largestBatch, longestAudio, longestContext, withSeconds } from "./limits.ts";
 import type { Margin } from "./margin.ts";
 import { ranksThatDivide } from "./ranks.ts";
+import { NOT_HAD, unlessRefused } from "./refused.ts";
 import { type Outcome, onDevices, runner } from "./runner.ts";
 
 /** Something to do differently, tried for real. */
@@ -68,8 +69,10 @@ function tried(
   const patched: EstimateOptions = Object.assign({}, options, ...ideas.map(({ patch }) => patch));
   const count = ideas.find((idea) => idea.count !== undefined)?.count ?? gpus.count;
   const more = { ...gpus, count };
-  const outcome = outcomeOf(() => runner(model, patched, more, margin).outcome(patched));
-  if (!outcome?.fits) return [];
+  const outcome = unlessRefused(NOT_HAD, () =>
+    runner(model, patched, more, margin).outcome(patched),
+  );
+  if (outcome instanceof InputError || !outcome.fits) return [];
   return [
     {
       flags: ideas
@@ -85,16 +88,6 @@ function tried(
       outcome,
     },
   ];
-}
-
-/** Undefined where the change leaves no room for what was asked. */
-function outcomeOf(ask: () => Outcome): Outcome | undefined {
-  try {
-    return ask();
-  } catch (error) {
-    if (error instanceof InputError && error.code === "does-not-fit") return undefined;
-    throw error;
-  }
 }
 
 function ideasFor(model: Model, options: EstimateOptions, gpus: Gpus, margin: Margin): Idea[] {

@@ -1,9 +1,11 @@
+import { countParameters } from "../derive/parameters.ts";
 import type { Phase } from "../engines/engine.ts";
 import { InputError } from "../errors.ts";
 import { type EstimateOptions, estimate } from "../estimate.ts";
-import type { Gpus } from "../hardware/index.ts";
+import { type Gpus, gpuName } from "../hardware/index.ts";
 import { fitOn, type Verdict } from "./fit.ts";
 import { type Margin, NO_MARGIN } from "./margin.ts";
+import { NOT_RUN, unlessRefused } from "./refused.ts";
 import { onDevices } from "./runner.ts";
 import type { Subject } from "./sweep.ts";
 
@@ -12,7 +14,7 @@ export interface Compared {
   readonly model: string;
   readonly modelType: string;
   readonly parameterCount: number;
-  readonly precision: string;
+  readonly precision: string | null;
   readonly engine: string;
   readonly gpu: string | null;
   readonly weightMemoryBytes: number | null;
@@ -33,7 +35,7 @@ export interface CompareOptions extends EstimateOptions {
 /**
  * Every model under the same options, each on each device. A length that a model does not take (seconds for one that does
  * not hear) is left out for it.
- * @throws InputError as `estimate` does, but for workloads that do not fit a model: those are rows with a refusal.
+ * @throws InputError as `estimate` does, but for engines that do not run a model and workloads that do not fit it: those are rows with a refusal.
  */
 export function* compare(
   subjects: readonly Subject[],
@@ -58,34 +60,20 @@ function compared(
   gpu: Gpus | undefined,
   margin: Margin,
 ): Compared {
-  // What is the same for every workload is asked of one that every model takes.
-  const { parameterCount, precision, engine, modelType } = estimate(model, usual(options));
+  const report = unlessRefused(NOT_RUN, () =>
+    estimate(model, gpu ? onDevices(options, gpu) : options),
+  );
   const about = {
     model: id,
-    modelType,
-    parameterCount,
-    precision,
-    engine,
-    gpu: gpu ? `${gpu.count > 1 ? `${gpu.count}x` : ""}${gpu.id ?? gpu.name}` : null,
+    modelType: model.type,
+    parameterCount: countParameters(model.root).total,
+    gpu: gpu ? gpuName(gpu) : null,
   };
-  try {
-    const report = estimate(model, gpu ? onDevices(options, gpu) : options);
-    const said = gpu && fitOn(model, { ...options, margin }, gpu);
+  if (report instanceof InputError) {
     return {
       ...about,
-      weightMemoryBytes: report.weightMemoryBytes,
-      kvCacheBytes: report.kvCacheBytes,
-      activationMemoryBytes: report.activationMemoryBytes,
-      totalMemoryBytes: report.totalMemoryBytes,
-      peakPhase: report.peakPhase,
-      verdict: said?.verdict ?? null,
-      headroomBytes: said?.headroomBytes ?? null,
-      refusal: null,
-    };
-  } catch (error) {
-    if (!(error instanceof InputError && error.code === "does-not-fit")) throw error;
-    return {
-      ...about,
+      precision: options.precision ?? null,
+      engine: options.engine ?? "transformers",
       weightMemoryBytes: null,
       kvCacheBytes: null,
       activationMemoryBytes: null,
@@ -93,20 +81,21 @@ function compared(
       peakPhase: null,
       verdict: null,
       headroomBytes: null,
-      refusal: error.message,
+      refusal: report.message,
     };
   }
-}
-
-/** The options without lengths. */
-function usual(options: EstimateOptions): EstimateOptions {
-  const {
-    audioSeconds: _a,
-    encoderSeqLength: _e,
-    maxModelLen: _m,
-    promptTokens: _p,
-    maxNewTokens: _n,
-    ...rest
-  } = options;
-  return rest;
+  const said = gpu && fitOn(model, { ...options, margin }, gpu);
+  return {
+    ...about,
+    precision: report.precision,
+    engine: report.engine,
+    weightMemoryBytes: report.weightMemoryBytes,
+    kvCacheBytes: report.kvCacheBytes,
+    activationMemoryBytes: report.activationMemoryBytes,
+    totalMemoryBytes: report.totalMemoryBytes,
+    peakPhase: report.peakPhase,
+    verdict: said?.verdict ?? null,
+    headroomBytes: said?.headroomBytes ?? null,
+    refusal: null,
+  };
 }

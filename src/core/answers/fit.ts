@@ -1,3 +1,4 @@
+import { InputError } from "../errors.ts";
 import { type EstimateOptions, estimate } from "../estimate.ts";
 import type { Gpus } from "../hardware/index.ts";
 import type { Model } from "../model.ts";
@@ -6,6 +7,7 @@ import { type Bytes, bytes } from "../units.ts";
 import { type Change, changes } from "./changes.ts";
 import { type Margin, NO_MARGIN } from "./margin.ts";
 import { ranksThatDivide } from "./ranks.ts";
+import { NOT_HAD, unlessRefused } from "./refused.ts";
 import { type Outcome, onDevices, runner } from "./runner.ts";
 
 /** tight: it fits if what is only assumed or measured is no more than taken; less is left than that comes to. */
@@ -80,14 +82,13 @@ export function fitAll(
   return gpus
     .toSorted((a, b) => a.usableBytes - b.usableBytes)
     .map((gpu) => {
-      const tried = counts.map((count) => () => fitOn(model, options, { ...gpu, count }));
-      const first = fitOn(model, options, { ...gpu, count: counts[0] ?? 1 });
-      let fewest: Fit | null = first.fits ? first : null;
-      for (const attempt of tried.slice(1)) {
-        if (fewest) break;
-        const said = attempt();
-        if (said.fits) fewest = said;
+      const [least = 1, ...more] = counts;
+      const first = fitOn(model, options, { ...gpu, count: least });
+      if (first.fits) return { fit: first, fewest: first };
+      for (const count of more) {
+        const said = unlessRefused(NOT_HAD, () => fitOn(model, options, { ...gpu, count }));
+        if (!(said instanceof InputError) && said.fits) return { fit: first, fewest: said };
       }
-      return { fit: first, fewest };
+      return { fit: first, fewest: null };
     });
 }

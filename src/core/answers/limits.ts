@@ -9,6 +9,7 @@ import { MAX_TOKENS } from "../whole.ts";
 import { settleWorkload, type WorkloadOptions } from "../workload.ts";
 import { largest } from "./largest.ts";
 import { type Margin, NO_MARGIN } from "./margin.ts";
+import { NO_ROOM, unlessRefused } from "./refused.ts";
 import { type Outcome, type Runner, runner } from "./runner.ts";
 
 /** What ends a limit: memory, the model itself, the engine's own setting, the user's, or nothing that was looked at. */
@@ -166,10 +167,6 @@ function limitOf(low: number, high: number, at: (n: number) => Outcome | Bound):
 
 /** A workload that the model or the user's own length of context does not allow is a bound like memory. */
 function outcomeOrBound(ask: () => Outcome | Bound): Outcome | Bound {
-  try {
-    return ask();
-  } catch (error) {
-    if (error instanceof InputError && error.code === "does-not-fit") return "option";
-    throw error;
-  }
+  const outcome = unlessRefused(NO_ROOM, ask);
+  return outcome instanceof InputError ? "option" : outcome;
 }

@@ -1,12 +1,13 @@
 import type { Phase } from "../engines/engine.ts";
 import { InputError } from "../errors.ts";
 import { type EstimateOptions, type Prepared, prepare, type QuickTotal } from "../estimate.ts";
-import type { Gpus } from "../hardware/index.ts";
+import { type Gpus, gpuName } from "../hardware/index.ts";
 import type { Model } from "../model.ts";
 import type { Axis, AxisValues } from "../quantity/axis.ts";
 import { whole } from "../whole.ts";
 import { MAX_BATCH } from "../workload.ts";
 import { type Margin, NO_MARGIN } from "./margin.ts";
+import { NO_ROOM, NOT_RUN, unlessRefused } from "./refused.ts";
 import { type Outcome, onDevices, type Runner, runner } from "./runner.ts";
 
 /** What is varied. Every combination is a point; an axis that is left out keeps what the options say. */
@@ -27,8 +28,8 @@ export interface Point {
   readonly engine: string;
   readonly gpu: string | null;
   readonly tensorParallelSize: number;
-  readonly precision: string;
-  readonly kvCacheDtype: string;
+  readonly precision: string | null;
+  readonly kvCacheDtype: string | null;
   readonly contextTokens: number | null;
   readonly audioSeconds: number | null;
   readonly batchSize: number;
@@ -55,7 +56,8 @@ export const pointCount = (subjects: number, axes: Axes): number =>
 /**
  * Every combination, the batch fastest. The formulas are worked out once for what does not depend on lengths, so that a
  * million points take about a second; each has the numbers that `estimate` gives.
- * @throws InputError as `estimate` does, but for workloads that do not fit the model: those are points with a refusal.
+ * @throws InputError as `estimate` does, but for engines that do not run a model and workloads that do not fit it: those are points with a
+ * refusal.
  */
 export function* sweep(
   subjects: readonly Subject[],
@@ -89,24 +91,26 @@ function* inner(
   gpu: Gpus | undefined,
   options: EstimateOptions,
 ): Generator<Point> {
-  const prepared = prepare(model, gpu ? onDevices(options, gpu) : options);
-  const run = gpu && runner(model, options, gpu, margin);
+  const settled = gpu ? onDevices(options, gpu) : options;
+  const prepared = unlessRefused(NOT_RUN, () => prepare(model, settled));
+  const refused = prepared instanceof InputError;
+  const run = gpu && !refused ? runner(model, options, gpu, margin) : undefined;
   const fixed = {
     model: id,
-    engine: prepared.engine.name,
-    gpu: gpu ? `${gpu.count > 1 ? `${gpu.count}x` : ""}${gpu.id ?? gpu.name}` : null,
-    tensorParallelSize: prepared.setup.tensorParallel,
-    precision: prepared.setup.precision,
-    kvCacheDtype: prepared.setup.kvCache,
+    engine: refused ? (options.engine ?? "") : prepared.engine.name,
+    gpu: gpu ? gpuName(gpu) : null,
+    tensorParallelSize: settled.tensorParallelSize ?? 1,
+    precision: refused ? (options.precision ?? null) : prepared.setup.precision,
+    kvCacheDtype: refused ? (options.kvCacheDtype ?? null) : prepared.setup.kvCache,
   };
   // One object for all points: a spread for each of a million costs more than the sums.
   const workload: { -readonly [K in keyof EstimateOptions]: EstimateOptions[K] } = { ...options };
   for (const seconds of axes.audioSeconds ?? [options.audioSeconds]) {
     if (seconds !== undefined) workload.audioSeconds = seconds;
-    const lengths = lengthsOf(prepared, workload);
+    const lengths = refused ? { refusal: prepared.message } : lengthsOf(prepared, workload);
     for (const batch of axes.batchSize ?? [options.batchSize]) {
       if (batch !== undefined) workload.batchSize = batch;
-      yield pointAt(fixed, prepared, run, workload, lengths);
+      yield pointAt(fixed, refused ? undefined : prepared, run, workload, lengths);
     }
   }
 }
@@ -117,13 +121,8 @@ type Lengths =
   | { readonly refusal: string };
 
 function lengthsOf(prepared: Prepared, workload: EstimateOptions): Lengths {
-  try {
-    const one = prepared.settle({ ...workload, batchSize: 1 });
-    return { one, values: { ...one } };
-  } catch (error) {
-    if (!(error instanceof InputError && error.code === "does-not-fit")) throw error;
-    return { refusal: error.message };
-  }
+  const one = unlessRefused(NO_ROOM, () => prepared.settle({ ...workload, batchSize: 1 }));
+  return one instanceof InputError ? { refusal: one.message } : { one, values: { ...one } };
 }
 
 type Fixed = Pick<
@@ -133,7 +132,7 @@ type Fixed = Pick<
 
 function pointAt(
   fixed: Fixed,
-  prepared: Prepared,
+  prepared: Prepared | undefined,
   run: Runner | undefined,
   workload: EstimateOptions,
   lengths: Lengths,
@@ -141,7 +140,7 @@ function pointAt(
   let total: QuickTotal | undefined;
   let outcome: Outcome | undefined;
   const batchSize = whole(workload.batchSize ?? 1, "batchSize", MAX_BATCH);
-  if ("one" in lengths) {
+  if (prepared && "one" in lengths) {
     const { one, values } = lengths;
     values.batch = one.batch * batchSize;
     values.decoded = one.decoded * batchSize;
@@ -160,7 +159,7 @@ function pointAt(
     batchSize,
     totalMemoryBytes: total?.totalMemoryBytes ?? null,
     peakPhase: total?.peakPhase ?? null,
-    fits: run ? (outcome?.fits ?? false) : null,
+    fits: fixed.gpu === null ? null : (outcome?.fits ?? false),
     headroomBytes: outcome?.headroomBytes ?? null,
     refusal: "refusal" in lengths ? lengths.refusal : null,
   };

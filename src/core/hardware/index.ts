@@ -65,6 +65,10 @@ export const gpusOfSize = (size: number, count: number): Gpus => ({
   usableBytes: bytes(size),
 });
 
+/** "2xrtx-4090": as `--gpu` takes it. */
+export const gpuName = ({ count, id, name }: Gpus): string =>
+  `${count > 1 ? `${count}x` : ""}${id ?? name}`;
+
 let byName: ReadonlyMap<string, Device> | undefined;
 
 /** @throws InputError `unknown-option`, naming the nearest ones. */
