@@ -45,6 +45,7 @@ async function inProcess(): Promise<void> {
   const whisper = config("openai/whisper-large-v3-turbo");
   const deep = { ...(whisper as object), encoder_layers: 3200, decoder_layers: 400 };
   const llama = config("meta-llama/Llama-3.1-70B");
+  const deepseek = config("deepseek-ai/DeepSeek-V3");
   const model = describe(whisper);
   const prepared = prepare(model);
   const bench = new Bench({ time: 400 });
@@ -54,6 +55,7 @@ async function inProcess(): Promise<void> {
       countParameters(describe(deep).root),
     )
     .add("describe + fold: Llama 3.1 70B", () => countParameters(describe(llama).root))
+    .add("describe + fold: DeepSeek-V3", () => countParameters(describe(deepseek).root))
     .add("estimate with ledger, described model", () => estimate(model, { batchSize: 8 }))
     .add("total of a prepared model", () => prepared.total({ batchSize: 8, audioSeconds: 20 }));
   await bench.run();

@@ -81,6 +81,14 @@ function program(): Command {
     .addOption(number("--max-num-batched-tokens <n>", "vllm: tokens in a batch"))
     .addOption(number("--block-size <n>", "vllm: tokens in a KV cache block (default: 16)"))
     .option("--enforce-eager", "vllm: no CUDA graphs")
+    .addOption(number("--max-loras <n>", "vllm: LoRA adapters held at once (default: none)"))
+    .addOption(number("--max-lora-rank <n>", "vllm: the largest rank of theirs (default: 16)"))
+    .option("--fully-sharded-loras", "vllm: ranks divide both matrices of an adapter")
+    .addOption(
+      new Option("--without <parts>", "parts that are not loaded: talker,code2wav").argParser(
+        (text) => text.split(","),
+      ),
+    )
     .option("--explain", "every number with its formula, basis and source")
     .option("--json", "the report as JSON (schema/memory-report.schema.json)")
     .action(async (model: string, options) =>

@@ -17,6 +17,7 @@ import { reportCheckpoint } from "./report/checkpoint.ts";
 import { writeLedger } from "./report/ledger.ts";
 import { MemoryReport, type ReportedQuantization, totalsOf } from "./report/memory-report.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
+import { withoutParts } from "./without.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 
 export interface EstimateOptions extends WorkloadOptions, SetupOptions {
@@ -24,6 +25,8 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
   readonly engine?: string;
   /** The model learns: how. In place of an engine. */
   readonly training?: TrainingOptions;
+  /** Parts that are not loaded, by component: `["talker", "code2wav"]`. */
+  readonly without?: readonly string[];
   /** What to call the model in the report. */
   readonly id?: string;
   /** What the checkpoint's header says: the report then compares it with the described tree. */
@@ -36,7 +39,8 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
  * The memory report of a described model.
  * @throws InputError for options that make no sense or do not fit the model.
  */
-export function estimate(model: Model, options: EstimateOptions = {}): MemoryReport {
+export function estimate(whole: Model, options: EstimateOptions = {}): MemoryReport {
+  const model = withoutParts(whole, options.without);
   const assumptions = [...model.assumptions];
   const { engine, version } = engineOf(model, options);
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
@@ -113,9 +117,11 @@ export interface Prepared {
 
 /** Works out all formulas of a model once. `total` of the result equals `estimate` of the same workload. */
 export function prepare(
-  model: Model,
-  options: Pick<EstimateOptions, "engine" | "training" | "maxModelLen"> & SetupOptions = {},
+  whole: Model,
+  options: Pick<EstimateOptions, "engine" | "training" | "without" | "maxModelLen"> &
+    SetupOptions = {},
 ): Prepared {
+  const model = withoutParts(whole, options.without);
   const { engine, version } = engineOf(model, options);
   const setup = setupFor(engine, model, { ...options, ...version });
   const plans = engine.plan(model, setup);

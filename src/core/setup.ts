@@ -40,6 +40,12 @@ export interface SetupOptions {
   readonly blockSize?: number;
   /** No CUDA graphs. */
   readonly enforceEager?: boolean;
+  /** LoRA adapters that a server holds at once; undefined: none. */
+  readonly maxLoras?: number;
+  /** The largest rank of theirs. Default 16, as vLLM's. */
+  readonly maxLoraRank?: number;
+  /** Ranks divide both matrices of an adapter. */
+  readonly fullyShardedLoras?: boolean;
   /** Version of the engine whose rules apply, also as `--engine vllm@0.15`. */
   readonly engineVersion?: string;
   /** Ranks that share the model. Default 1. */
@@ -157,7 +163,13 @@ const MAX_SEQUENCES = 2 ** 20;
 
 function serverOf(options: SetupOptions & { readonly maxModelLen?: number }): ServerSetup {
   const number = (
-    key: "maxModelLen" | "maxNumSeqs" | "maxNumBatchedTokens" | "blockSize",
+    key:
+      | "maxModelLen"
+      | "maxNumSeqs"
+      | "maxNumBatchedTokens"
+      | "blockSize"
+      | "maxLoras"
+      | "maxLoraRank",
     most: number,
   ) => (options[key] === undefined ? {} : { [key]: whole(options[key], key, most) });
   const share = options.gpuMemoryUtilization;
@@ -173,6 +185,11 @@ function serverOf(options: SetupOptions & { readonly maxModelLen?: number }): Se
     ...number("maxNumSeqs", MAX_SEQUENCES),
     ...number("maxNumBatchedTokens", 2 ** 31),
     ...number("blockSize", 2 ** 16),
+    ...number("maxLoras", MAX_SEQUENCES),
+    ...number("maxLoraRank", 2 ** 16),
+    ...(options.fullyShardedLoras !== undefined && {
+      fullyShardedLoras: options.fullyShardedLoras,
+    }),
     ...(options.gpuMemory !== undefined && {
       gpuMemory: whole(options.gpuMemory, "gpuMemory", MAX_DEVICE_BYTES),
     }),

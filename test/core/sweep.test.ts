@@ -142,6 +142,15 @@ describe("compare", () => {
   });
 });
 
+it("a prepared model leaves out what estimate leaves out", () => {
+  const { model } = subjects[1] ?? {};
+  if (!model) throw new Error("no subject");
+  const without = ["audio_encoder"];
+  const total = estimate(model, { without }).totalMemoryBytes;
+  expect(total).toBeLessThan(estimate(model).totalMemoryBytes);
+  expect(prepare(model, { without }).total({}).totalMemoryBytes).toBe(total);
+});
+
 it("an engine that does not run a model is a point and a row with the reason", () => {
   const codec = { id: "descript/dac_44khz", model: modelOf("descript/dac_44khz") };
   const points = [...sweep([codec], { engine: ["transformers", "vllm"], batchSize: [1, 2] })];

@@ -40,6 +40,11 @@ export function vllmServe(report: MemoryReport, options: EstimateOptions): Serve
   if (workload.tensorParallelSize > 1)
     flags.push(`--tensor-parallel-size ${workload.tensorParallelSize}`);
   if (options.blockSize !== undefined) flags.push(`--block-size ${options.blockSize}`);
+  if (options.maxLoras !== undefined) {
+    flags.push(`--enable-lora --max-loras ${options.maxLoras}`);
+    if (options.maxLoraRank !== undefined) flags.push(`--max-lora-rank ${options.maxLoraRank}`);
+    if (options.fullyShardedLoras) flags.push("--fully-sharded-loras");
+  }
   if (options.enforceEager) flags.push("--enforce-eager");
   return {
     command: `vllm serve ${quoted(report.model ?? "MODEL")} ${flags.join(" ")}`,

@@ -24,6 +24,9 @@ const KEYS = {
   maxNumSeqs: "number",
   maxNumBatchedTokens: "number",
   blockSize: "number",
+  maxLoras: "number",
+  maxLoraRank: "number",
+  fullyShardedLoras: "switch",
   wordTimestamps: "switch",
   enforceEager: "switch",
 } as const;

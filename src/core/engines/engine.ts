@@ -96,6 +96,10 @@ export interface ServerSetup {
   readonly maxNumBatchedTokens?: number;
   readonly blockSize?: number;
   readonly enforceEager?: boolean;
+  /** Adapters that are held at once; undefined: none (vLLM's `--enable-lora`). */
+  readonly maxLoras?: number;
+  readonly maxLoraRank?: number;
+  readonly fullyShardedLoras?: boolean;
 }
 
 /** How attention is computed: with kernels that never hold the scores (`sdpa`), or in plain steps that do (`eager`). */

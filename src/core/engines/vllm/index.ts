@@ -7,6 +7,7 @@ import type { Amount, Basis, Engine, LinePlan, Phase, Serving, Setup } from "../
 import { towersOf } from "../transformers/tower.ts";
 import { quantisedSource, storedLines } from "../weights.ts";
 import { blocksPerRequest, worstCase } from "./kv-cache.ts";
+import { LORA_SOURCE } from "./lora.ts";
 import { loadedBytes, type StartUp, startUp } from "./start-up.ts";
 
 const PHASES: readonly Phase[] = ["load", "profile", "serve"];
@@ -56,7 +57,8 @@ function weightLines(start: StartUp, setup: Setup): LinePlan[] {
     basis: "rule",
     source: quantization ? `${quantisedSource(quantization)}. ${served}` : served,
   });
-  const beside = [
+  const beside: { label: string; size: number; source: string; component?: "lora" }[] = [
+    { label: "adapter slots", size: start.loraSlots, source: LORA_SOURCE, component: "lora" },
     {
       label: "rotary tables",
       size: start.ropeTables,
@@ -68,10 +70,10 @@ function weightLines(start: StartUp, setup: Setup): LinePlan[] {
       source: "tensors of the reference that are no parameters",
     },
   ];
-  for (const { label, size, source } of beside) {
+  for (const { label, size, source, component = "runtime" as const } of beside) {
     if (size > 0) {
       lines.push(
-        line({ label, component: "runtime", kind: "weights", basis: "rule", source }, PHASES, [
+        line({ label, component, kind: "weights", basis: "rule", source }, PHASES, [
           [times(size, "B")],
         ]),
       );

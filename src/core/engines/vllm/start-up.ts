@@ -9,6 +9,7 @@ import { bytes } from "../../units.ts";
 import type { Setup } from "../engine.ts";
 import { findOp, type Tower, towersOf } from "../transformers/tower.ts";
 import { type BlockPool, blockPool, cacheSpecs } from "./kv-cache.ts";
+import { loraSlotBytes } from "./lora.ts";
 import { batchDefaults, cudaGraphBytes, nonTorchBytes, type Rules, rulesOf } from "./rules.ts";
 import { servedTree } from "./tree.ts";
 
@@ -22,6 +23,7 @@ export interface StartUp {
   readonly stored: readonly StoredTensor[];
   readonly weights: number;
   readonly ropeTables: number;
+  readonly loraSlots: number;
   readonly buffers: number;
   readonly peakActivation: number;
   readonly peakAt: string;
@@ -61,7 +63,8 @@ export function startUp(model: Model, setup: Setup): StartUp {
   const nonTorch = nonTorchBytes(tensorParallel);
   const cudaGraphs = server.enforceEager ? 0 : cudaGraphBytes(parameters);
   const pool = blockPool(cacheSpecs(tree, setup), setup);
-  const loaded = weights + ropeTables + buffers;
+  const slots = loraSlotBytes(tree, setup);
+  const loaded = weights + ropeTables + slots + buffers;
   return {
     rules,
     tree,
@@ -70,6 +73,7 @@ export function startUp(model: Model, setup: Setup): StartUp {
     stored,
     weights,
     ropeTables,
+    loraSlots: slots,
     buffers,
     peakActivation: peak.bytes,
     peakAt: peak.at,
@@ -217,5 +221,5 @@ function layerWidths(tower: Module, ranks: number): number[] {
   return widths;
 }
 
-export const loadedBytes = ({ weights, ropeTables, buffers }: StartUp): number =>
-  bytes(weights + ropeTables + buffers);
+export const loadedBytes = ({ weights, ropeTables, loraSlots, buffers }: StartUp): number =>
+  bytes(weights + ropeTables + loraSlots + buffers);
