@@ -1,6 +1,6 @@
 import { asRawConfig, own, type RawConfig, within } from "./config/raw.ts";
 import { InputError, nearest, shown } from "./errors.ts";
-import { type Context, type Family, statedDtype } from "./families/family.ts";
+import { type Context, type Described, type Family, statedDtype } from "./families/family.ts";
 import { families, languages } from "./families/index.ts";
 import type { Model } from "./model.ts";
 import { readQuantization } from "./quantization/read.ts";
@@ -30,6 +30,7 @@ export function describe(config: unknown, options: DescribeOptions = {}): Model 
   const context = contextFor(architecture, options, assumptions, defaulted);
   const described = family.describe(raw, context);
   checkShapes(described.root);
+  checkWindow(described.audio);
   const dtype = described.dtype ?? statedDtype(raw);
   const stated = own(raw, "dtype") ?? own(raw, "torch_dtype") ?? undefined;
   if (dtype === undefined && stated !== undefined)
@@ -68,6 +69,17 @@ function checkShapes(root: Module): void {
       );
     }
   });
+}
+
+/** A window of audio that a config makes shorter than a sample, or endless. */
+function checkWindow(audio: Described["audio"]): void {
+  const samples = audio?.window?.samples;
+  if (samples === undefined || (samples >= 1 && Number.isSafeInteger(Math.ceil(samples)))) return;
+  throw new InputError(
+    "inconsistent",
+    `The sizes in this config make the encoder's window ${samples} samples long, which no audio can be cut into: its length, positions or rate must be wrong.`,
+    "audio",
+  );
 }
 
 function contextFor(
