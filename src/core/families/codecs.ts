@@ -29,7 +29,7 @@ export function embeddedCodec(
   const field = within(context.path, "model_type");
   throw new InputError(
     type === undefined ? "missing-field" : "unknown-model-type",
-    `${field} is ${shown(type)}, but must be one of the codecs that are described here (nearest known: ${nearest(String(type), READERS.keys()).join(", ")}).`,
+    `${field} is ${type === undefined ? "missing" : shown(type)}, but must be one of the codecs that are described here (nearest known: ${nearest(String(type), READERS.keys()).join(", ")}).`,
     field,
   );
 }
