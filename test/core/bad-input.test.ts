@@ -509,7 +509,8 @@ function mutated(config: unknown, mutations: readonly Mutation[]): unknown {
     const object = holder as Json;
     const set = (to: string, what: unknown) =>
       Object.defineProperty(object, to, {
-        value: what,
+        // A copy: two mutations may share a value, and one inside itself would have no end.
+        value: structuredClone(what),
         enumerable: true,
         configurable: true,
         writable: true,
