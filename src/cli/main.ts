@@ -64,6 +64,9 @@ function program(): Command {
     )
     .option("--kv-cache-dtype <dtype>", "dtype of the KV cache (default: that of the computation)")
     .addOption(number("--tensor-parallel-size <n>", "devices that share the model (default: 1)"))
+    .addOption(
+      number("--pipeline-parallel-size <n>", "stages that hold the layers in turn (default: 1)"),
+    )
     .addOption(number("--num-beams <n>", "beams that are searched together (default: 1)"))
     .addOption(number("--num-return-sequences <n>", "alternatives sampled together (default: 1)"))
     .option("--word-timestamps", "Whisper: align words, which keeps attention maps")

@@ -55,10 +55,12 @@ export function estimateCheckpoint(
       promptTokens: 0,
       audioTokens: 0,
       tensorParallelSize: 1,
+      pipelineParallelSize: 1,
       audio: null,
     },
     ...totalsOf(lines, ["load"]),
     quantization: null,
+    stages: null,
     serving: null,
     ledger: { lines },
     assumptions: [

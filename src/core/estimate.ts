@@ -14,8 +14,8 @@ import { AXES, type AxisValues } from "./quantity/axis.ts";
 import { lengthsInto } from "./quantity/compiled.ts";
 import { quantisedCount, restDtype } from "./quantization/stored.ts";
 import { reportCheckpoint } from "./report/checkpoint.ts";
-import { writeLedger } from "./report/ledger.ts";
 import { MemoryReport, type ReportedQuantization, totalsOf } from "./report/memory-report.ts";
+import { fullest, stagesOf } from "./report/stages.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
 import { withoutParts } from "./without.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
@@ -46,7 +46,7 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
-  const ledger = writeLedger(engine.plan(model, setup), values);
+  const { ledger, stages } = fullest(stagesOf(engine, model, setup), engine.phases(model), values);
   return new MemoryReport({
     schemaVersion: 1,
     model: options.id ?? null,
@@ -64,9 +64,11 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
       promptTokens: workload.promptTokens,
       audioTokens: workload.audioTokens,
       tensorParallelSize: setup.tensorParallel,
+      pipelineParallelSize: setup.pipelineParallel,
       audio: workload.audio,
     },
     ...totalsOf(ledger.lines, engine.phases(model)),
+    stages,
     serving: engine.serving?.(model, setup, values) ?? null,
     ledger,
     assumptions,
@@ -124,9 +126,11 @@ export function prepare(
   const model = withoutParts(whole, options.without);
   const { engine, version } = engineOf(model, options);
   const setup = setupFor(engine, model, { ...options, ...version });
-  const plans = engine.plan(model, setup);
+  const stages = stagesOf(engine, model, setup);
   const expansion = expansionOf(model, setup);
-  const phases = engine.phases(model).map((phase) => compilePhase(plans, phase));
+  const phases = stages.flatMap(({ plan }) =>
+    engine.phases(model).map((phase) => compilePhase(plan, phase)),
+  );
   const lengths = new Float64Array(AXES.length);
   const totalAt = (values: AxisValues): QuickTotal => {
     lengthsInto(lengths, values);
@@ -188,6 +192,13 @@ function setupFor(
       "inconsistent",
       `--engine ${engine.name} runs on one device, but --tensor-parallel-size is ${setup.tensorParallel}: leave it out or use another engine.`,
       "tensorParallelSize",
+    );
+  }
+  if (!engine.stages && setup.pipelineParallel > 1) {
+    throw new InputError(
+      "inconsistent",
+      `--pipeline-parallel-size is ${setup.pipelineParallel}, but ${engine.singleDevice ? `--engine ${engine.name} runs on one device` : `the rules of ${engine.name} have no stages`}: leave it out or use another engine.`,
+      "pipelineParallelSize",
     );
   }
   return setup;

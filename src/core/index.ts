@@ -93,6 +93,7 @@ export {
   MemoryReport,
   type MemoryReportData,
   type PhaseTotal,
+  type ReportedStage,
   type ReportedWorkload,
 } from "./report/memory-report.ts";
 export type { SetupOptions } from "./setup.ts";

@@ -50,9 +50,13 @@ export interface SetupOptions {
   readonly engineVersion?: string;
   /** Ranks that share the model. Default 1. */
   readonly tensorParallelSize?: number;
+  /** Stages, each with a part of the layers. Default 1. With tensor parallelism, every stage is that many devices. */
+  readonly pipelineParallelSize?: number;
 }
 
 const MAX_RANKS = 2 ** 16;
+/** No model has more layers. */
+const MAX_STAGES = 2 ** 10;
 const MAX_EXPANSION = 2 ** 12;
 
 /** @throws InputError for an unknown precision or a number of ranks that makes no sense. */
@@ -87,6 +91,7 @@ export function settleSetup(
         : atLeastZero(options.deviceOverhead, "deviceOverhead"),
     server: serverOf(options),
     tensorParallel: whole(options.tensorParallelSize ?? 1, "tensorParallelSize", MAX_RANKS),
+    pipelineParallel: whole(options.pipelineParallelSize ?? 1, "pipelineParallelSize", MAX_STAGES),
   };
 }
 

@@ -39,6 +39,8 @@ export function vllmServe(report: MemoryReport, options: EstimateOptions): Serve
   flags.push(`--gpu-memory-utilization ${serving.device.gpuMemoryUtilization}`);
   if (workload.tensorParallelSize > 1)
     flags.push(`--tensor-parallel-size ${workload.tensorParallelSize}`);
+  if (workload.pipelineParallelSize > 1)
+    flags.push(`--pipeline-parallel-size ${workload.pipelineParallelSize}`);
   if (options.blockSize !== undefined) flags.push(`--block-size ${options.blockSize}`);
   if (options.maxLoras !== undefined) {
     flags.push(`--enable-lora --max-loras ${options.maxLoras}`);

@@ -1,4 +1,5 @@
 import type { Serving } from "../engines/engine.ts";
+import { InputError } from "../errors.ts";
 import { type EstimateOptions, type Prepared, prepare } from "../estimate.ts";
 import type { Gpus } from "../hardware/index.ts";
 import type { Model } from "../model.ts";
@@ -33,8 +34,19 @@ export interface Runner {
 export const onDevices = (options: EstimateOptions, gpus: Gpus): EstimateOptions => ({
   ...options,
   gpuMemory: gpus.usableBytes,
-  tensorParallelSize: options.tensorParallelSize ?? gpus.count,
+  tensorParallelSize:
+    options.tensorParallelSize ?? ranksOn(gpus, options.pipelineParallelSize ?? 1),
 });
+
+/** Devices of each stage, where the user left open how many share a layer. */
+function ranksOn(gpus: Gpus, stages: number): number {
+  if (gpus.count % stages === 0) return gpus.count / stages;
+  throw new InputError(
+    "inconsistent",
+    `--pipeline-parallel-size is ${stages}, which ${gpus.count} ${gpus.count === 1 ? "device does" : "devices do"} not divide into: name as many devices, such as --gpu ${stages}x${gpus.id ?? "l4"}, or state --tensor-parallel-size.`,
+    "pipelineParallelSize",
+  );
+}
 
 export function runner(model: Model, options: EstimateOptions, gpus: Gpus, margin: Margin): Runner {
   const settled = onDevices(options, gpus);

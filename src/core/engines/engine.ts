@@ -71,6 +71,8 @@ export interface Setup {
   readonly compute: Dtype;
   readonly kvCache: Dtype;
   readonly tensorParallel: number;
+  /** Devices, or groups of them, that hold the layers one after the other. */
+  readonly pipelineParallel: number;
   readonly attention: AttentionKernel;
   /** Whether the cache grows with the sequence or is allocated for the whole context at once. */
   readonly cache: "dynamic" | "static";
@@ -124,8 +126,17 @@ export interface Engine {
   readonly servesWhole?: true;
   readonly phases: (model: Model) => readonly Phase[];
   plan(model: Model, setup: Setup): readonly LinePlan[];
+  /** The stages of a pipeline, in order; only engines that can divide a model by layers have it. */
+  stages?(model: Model, setup: Setup): readonly Stage[];
   /** What a server would log and how many requests it holds; only engines that serve have it. */
   serving?(model: Model, setup: Setup, values: AxisValues): Serving;
+}
+
+/** What one device of a pipeline holds. */
+export interface Stage {
+  /** "layers 0 to 15" */
+  readonly holds: string;
+  readonly plan: readonly LinePlan[];
 }
 
 /** What a serving engine decides at start-up, in its own words. Sizes in bytes, per device. */

@@ -51,15 +51,30 @@ export function renderReport(report: MemoryReport, style: Style = plain): string
     ...renderServing(report, style),
     style.strong(
       `Total ${(report.totalMemoryBytes / GiB).toFixed(3)} GiB = ${(report.totalMemoryBytes / GB).toFixed(3)} GB`,
-    ) +
-      style.faint(
-        `  (${grouped(report.totalMemoryBytes)} bytes${report.workload.tensorParallelSize > 1 ? " on each device" : ""})`,
-      ),
+    ) + style.faint(`  (${grouped(report.totalMemoryBytes)} bytes${onWhat(report)})`),
+    ...renderStages(report, style),
     ...renderCheckpoint(report.checkpoint),
     "",
     ...report.assumptions.map((sentence) => style.faint(`assumed: ${sentence}`)),
     style.faint("--explain shows every number's formula, basis and source"),
   ].join("\n");
+}
+
+function onWhat({ workload, stages }: MemoryReport): string {
+  const each = workload.tensorParallelSize > 1 ? " on each device" : "";
+  return stages ? `${each} of the fullest stage` : each;
+}
+
+/** What each stage of a pipeline holds and takes. */
+function renderStages({ stages }: MemoryReport, style: Style): string[] {
+  if (!stages) return [];
+  const most = Math.max(...stages.map(({ totalMemoryBytes }) => totalMemoryBytes));
+  const rows = stages.map(({ holds, totalMemoryBytes, peakPhase }, at) => [
+    `  stage ${at}`,
+    humanBytes(totalMemoryBytes),
+    `${peakPhase}  ${holds}${totalMemoryBytes === most ? "  ◀ fullest" : ""}`,
+  ]);
+  return ["", style.strong("Stages of the pipeline"), ...table(rows, [1])];
 }
 
 /** The report followed by every line's formula, basis and source. */
@@ -100,6 +115,7 @@ function header(report: MemoryReport, style: Style): string[] {
     `${report.kvCacheDtype} KV cache`,
     `batch ${grouped(workload.batchSize)}`,
     workload.tensorParallelSize > 1 ? `tensor parallel ${workload.tensorParallelSize}` : "",
+    workload.pipelineParallelSize > 1 ? `pipeline parallel ${workload.pipelineParallelSize}` : "",
     `engine ${report.engine}`,
   ];
   return [

@@ -8,6 +8,7 @@ import { weightLines } from "../weights.ts";
 import { flows, held, meanwhile } from "./flow.ts";
 import { audioInput, encoderIds, tokenIds } from "./inputs.ts";
 import { overheadLines } from "./overhead.ts";
+import { stages } from "./stages.ts";
 import { findOp, headMoment, mergeMoments, type Tower, towerMoments, towersOf } from "./tower.ts";
 import { keptAttention } from "./word-timestamps.ts";
 
@@ -22,22 +23,25 @@ export const transformers: Engine = {
   name: "transformers",
   summary: "what PyTorch holds under transformers' generate() with a dynamic cache",
   phases: (model) => phasesOf(towersOf(model.root)),
-  plan(model, setup) {
-    const towers = towersOf(model.root);
-    const phases = phasesOf(towers);
-    const lines = weightLines(model, setup, phases);
-    const running = phases.filter((phase) => phase !== "load");
-    if (model.audio) lines.push(audioInput(model, setup, running));
-    // A codec alone encodes a recording at once: its causal layers keep nothing then.
-    if (running.includes("decode")) lines.push(...cacheLines(model, setup));
-    lines.push(...activationLines(model, towers, setup));
-    if (setup.wordTimestamps) lines.push(...keptAttention(towers, setup));
-    lines.push(...overheadLines(model, setup, phases));
-    return lines;
-  },
+  plan: (model, setup) => planOf(model, setup, phasesOf(towersOf(model.root))),
+  stages,
 };
 
-function phasesOf(towers: readonly Tower[]): readonly Phase[] {
+/** What one device holds: everything, or its share of the model. */
+export function planOf(model: Model, setup: Setup, phases: readonly Phase[]): LinePlan[] {
+  const towers = towersOf(model.root);
+  const lines = weightLines(model, setup, phases);
+  const running = phases.filter((phase) => phase !== "load");
+  if (model.audio) lines.push(audioInput(model, setup, running));
+  // A codec alone encodes a recording at once: its causal layers keep nothing then.
+  if (running.includes("decode")) lines.push(...cacheLines(model, setup));
+  lines.push(...activationLines(model, towers, setup));
+  if (setup.wordTimestamps) lines.push(...keptAttention(towers, setup));
+  lines.push(...overheadLines(model, setup, phases));
+  return lines;
+}
+
+export function phasesOf(towers: readonly Tower[]): readonly Phase[] {
   const has = (side: "encoder" | "decoder") => towers.some(({ op }) => op.side === side);
   return [
     "load",
@@ -123,7 +127,7 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
 }
 
 /** Whether a decoder attends to what the encoder puts out. */
-function attends({ module }: Tower): boolean {
+export function attends({ module }: Tower): boolean {
   let found = false;
   walk(module, ({ op }) => {
     if (op?.kind === "attention" && op.over === "cross") found = true;
@@ -148,7 +152,7 @@ const activations = (tower: Tower, alive: Partial<Record<Phase, Amount>>): LineP
   alive,
 });
 
-function encoderOutput(encoder: Tower, setup: Setup): LinePlan {
+export function encoderOutput(encoder: Tower, setup: Setup): LinePlan {
   const sum = [
     [
       times("decoded", "sequences"),

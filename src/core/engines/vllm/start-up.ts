@@ -1,6 +1,7 @@
 import { audioLengths } from "../../audio/geometry.ts";
 import { countParameters, deviceBuffers } from "../../derive/parameters.ts";
 import { bytesOf, findDtype } from "../../dtype.ts";
+import { InputError } from "../../errors.ts";
 import type { Model } from "../../model.ts";
 import { type StoredTensor, storedBytes, storedTensors } from "../../quantization/stored.ts";
 import type { Module } from "../../tree/module.ts";
@@ -11,11 +12,16 @@ import { findOp, type Tower, towersOf } from "../transformers/tower.ts";
 import { type BlockPool, blockPool, cacheSpecs } from "./kv-cache.ts";
 import { loraSlotBytes } from "./lora.ts";
 import { batchDefaults, cudaGraphBytes, nonTorchBytes, type Rules, rulesOf } from "./rules.ts";
+import { type StageTree, stageTrees } from "./stages.ts";
 import { servedTree } from "./tree.ts";
 
 /** Everything that vLLM settles before the first request. Sizes in bytes on one device. */
 export interface StartUp {
   readonly rules: Rules;
+  /** Layers of the language model that this stage of a pipeline holds; undefined without a pipeline. */
+  readonly layers: StageTree["layers"];
+  /** What the stage before hands on: hidden states and residuals of a whole batch. */
+  readonly handedOn: number;
   readonly tree: Module;
   readonly maxModelLen: number;
   readonly maxNumSeqs: number;
@@ -43,10 +49,43 @@ export interface StartUp {
 /** Length of the context where the config states none (`config/model.py`). */
 const UNSTATED_LENGTH = 2048;
 
+/** Every stage of the pipeline, in order; all of them cut as many blocks as the one that has room for the fewest. */
+export function startUps(model: Model, setup: Setup): readonly StartUp[] {
+  const rules = rulesOf(setup.server.version);
+  const served = servedTree(model.root, rules.minor);
+  if (setup.pipelineParallel > 1 && crosses(served)) {
+    throw new InputError(
+      "inconsistent",
+      `--pipeline-parallel-size is ${setup.pipelineParallel}, but vLLM runs encoder-decoder models on one stage: use --tensor-parallel-size.`,
+      "pipelineParallelSize",
+    );
+  }
+  const starts = stageTrees(served, setup.pipelineParallel).map((stage) =>
+    startUpOf(model, setup, rules, stage),
+  );
+  const blocks = Math.min(
+    ...starts.map(({ device, pool }) =>
+      device && pool ? device.blocks : Number.POSITIVE_INFINITY,
+    ),
+  );
+  return starts.map((start) =>
+    start.device && start.pool ? { ...start, device: { ...start.device, blocks } } : start,
+  );
+}
+
+/** The stage that decides: the one with the least room for blocks, or without a device the fullest. */
 export function startUp(model: Model, setup: Setup): StartUp {
+  const starts = startUps(model, setup);
+  const fullness = ({ device, pool, ...start }: StartUp): number =>
+    device && pool
+      ? -device.available / (pool.page * pool.size)
+      : loadedBytes(start) + start.peakActivation;
+  return starts.reduce((a, b) => (fullness(b) > fullness(a) ? b : a));
+}
+
+function startUpOf(model: Model, setup: Setup, rules: Rules, stage: StageTree): StartUp {
   const { server, tensorParallel } = setup;
-  const rules = rulesOf(server.version);
-  const tree = servedTree(model.root, rules.minor);
+  const { tree } = stage;
   const towers = towersOf(tree);
   const maxModelLen = server.maxModelLen ?? model.context.max ?? UNSTATED_LENGTH;
   const sizes = batchSizes(setup, maxModelLen, crosses(tree));
@@ -60,13 +99,19 @@ export function startUp(model: Model, setup: Setup): StartUp {
   }, 0);
   const ropeTables = ropeBytes(towers, model.context.max ?? maxModelLen, setup);
   const peak = profilePeak(model, tree, towers, sizes, rules, setup);
-  const nonTorch = nonTorchBytes(tensorParallel);
+  const nonTorch = nonTorchBytes(tensorParallel * setup.pipelineParallel);
   const cudaGraphs = server.enforceEager ? 0 : cudaGraphBytes(parameters);
   const pool = blockPool(cacheSpecs(tree, setup), setup);
   const slots = loraSlotBytes(tree, setup);
+  const width = towers.find(({ op }) => op.side === "decoder")?.op.width ?? 0;
+  const handedOn = stage.isFirst
+    ? 0
+    : 2 * sizes.maxNumBatchedTokens * width * bytesOf(setup.compute);
   const loaded = weights + ropeTables + slots + buffers;
   return {
     rules,
+    layers: stage.layers,
+    handedOn,
     tree,
     maxModelLen,
     ...sizes,
@@ -83,7 +128,7 @@ export function startUp(model: Model, setup: Setup): StartUp {
     device: deviceOf(
       setup,
       rules,
-      loaded + peak.bytes + nonTorch + (rules.graphsSubtracted ? cudaGraphs : 0),
+      loaded + handedOn + peak.bytes + nonTorch + (rules.graphsSubtracted ? cudaGraphs : 0),
       pool,
     ),
   };
@@ -221,5 +266,10 @@ function layerWidths(tower: Module, ranks: number): number[] {
   return widths;
 }
 
-export const loadedBytes = ({ weights, ropeTables, loraSlots, buffers }: StartUp): number =>
+export const loadedBytes = ({
+  weights,
+  ropeTables,
+  loraSlots,
+  buffers,
+}: Pick<StartUp, "weights" | "ropeTables" | "loraSlots" | "buffers">): number =>
   bytes(weights + ropeTables + loraSlots + buffers);
