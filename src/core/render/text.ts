@@ -92,7 +92,7 @@ function header(report: MemoryReport, style: Style): string[] {
   const about = [
     report.architecture,
     report.modelType,
-    `${humanCount(report.parameterCount)} parameters`,
+    parameters(report),
     report.attentionType === "none" ? "" : `${report.attentionType.toUpperCase()} attention`,
   ];
   const how = [
@@ -114,6 +114,12 @@ function header(report: MemoryReport, style: Style): string[] {
         ]
       : []),
   ];
+}
+
+/** "46.70B parameters, 12.88B active": the second where a token does not go through all of them. */
+function parameters({ parameterCount: all, activeParameterCount: active }: MemoryReport): string {
+  const met = active === null || active === all ? "" : `, ${humanCount(active)} active`;
+  return `${humanCount(all)} parameters${met}`;
 }
 
 /** "6.53B parameters quantised as the config says, 1.09B stay in bf16" */
