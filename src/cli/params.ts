@@ -16,10 +16,11 @@ export async function paramsCommand(model: string, options: Options): Promise<vo
 
 function count(opened: Opened) {
   if (opened.model) {
-    const { architecture, root } = opened.model;
+    const { architecture, root, assumed, assumptions } = opened.model;
     const { active, tables } = countActiveParameters(root);
     const counts = { ...countParameters(root), active, tables };
-    return { architecture, ...counts, ...tensorTable(root) };
+    const doubts = assumed === undefined ? {} : { assumptions };
+    return { architecture, ...doubts, ...counts, ...tensorTable(root) };
   }
   const tensors = opened.checkpoint.tensors.map(({ name, shape }) => [name, shape] as const);
   const total = tensors.reduce((sum, [, shape]) => sum + elements(shape), 0);

@@ -4,7 +4,7 @@ import type { Checkpoint, StoredTensor } from "./derive/checkpoint.ts";
 import { compareCheckpoint } from "./derive/compare.ts";
 import { countActiveParameters, countParameters } from "./derive/parameters.ts";
 import { type DescribeOptions, describe } from "./describe.ts";
-import type { Engine, Phase, Serving, Setup } from "./engines/engine.ts";
+import type { Engine, LinePlan, Phase, Serving, Setup } from "./engines/engine.ts";
 import { engines, findEngine } from "./engines/index.ts";
 import { trainingEngine } from "./engines/training/index.ts";
 import type { TrainingOptions } from "./engines/training/options.ts";
@@ -46,7 +46,7 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
-  const ledger = writeLedger(engine.plan(model, setup), values);
+  const ledger = writeLedger(plansOf(engine, model, setup), values);
   return new MemoryReport({
     schemaVersion: 1,
     model: options.id ?? null,
@@ -74,6 +74,18 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
     checkpoint: options.checkpoint ? checked(model, options.checkpoint, options) : null,
   });
 }
+
+/** The engine's lines; of an assumed tree, none is known any better than the tree. */
+const plansOf = (engine: Engine, model: Model, setup: Setup): readonly LinePlan[] =>
+  engine.plan(model, setup).map((plan) =>
+    model.assumed === undefined
+      ? plan
+      : {
+          ...plan,
+          basis: "assumed",
+          source: `${model.assumed}; for such a model: ${plan.basis}, ${plan.source}`,
+        },
+  );
 
 function checked(
   model: Model,

@@ -4,6 +4,8 @@ import { bar, table } from "./table.ts";
 interface Parameters {
   readonly id?: string;
   readonly architecture: string;
+  /** What the counts rest on, where the architecture itself is assumed. */
+  readonly assumptions?: readonly string[];
   readonly total: number;
   /** Parameters that one token goes through, and how many of them are tables of which it reads a row. */
   readonly active?: number;
@@ -34,6 +36,7 @@ export function renderParameters(said: Parameters): string {
     said.id === undefined ? said.architecture : `${said.id}  (${said.architecture})`,
     ...table([...rows, ["  total", grouped(total), humanCount(total), ""]], [1, 2]),
     ...met,
+    ...(said.assumptions ?? []).map((sentence) => `  assumed: ${sentence}`),
     ...said.tied.map(([name, owner]) => `  ${name} is ${owner} and takes no memory of its own`),
     ...(said.tensors
       ? ["", ...table(said.tensors.map(([name, shape]) => [`  ${name}`, `[${shape.join(", ")}]`]))]
