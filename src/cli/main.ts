@@ -21,7 +21,11 @@ const sourced = (command: Command): Command =>
     .option("--revision <name>", "branch, tag or commit on the hub (default: main)")
     .option("--refresh", "ask the hub, whatever the catalog and the caches know")
     .addOption(number("--timeout <s>", "seconds that the network may take in all (default: 30)"))
-    .option("--offline", "never use the network");
+    .option("--offline", "never use the network")
+    .option(
+      "--assume <family>",
+      "describe a model of unknown model_type as a Llama-style decoder (llama): every number is then assumed",
+    );
 
 function program(): Command {
   const root = new Command("llm-memory-calculator")

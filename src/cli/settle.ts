@@ -23,7 +23,7 @@ export type TextOptions = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOver
 /** The options as the library takes them. A device sets the memory, and the ranks where none are asked for. */
 export function settled(options: TextOptions): EstimateOptions {
   const { seqLength, explain, json, gpu, gpuMemory, deviceOverhead, margin, ...others } = options;
-  const { revision, refresh, timeout, offline, ...some } = others;
+  const { revision, refresh, timeout, offline, assume, ...some } = others;
   const { rest, training } = splitTraining(some);
   if (training && rest.engine !== undefined) {
     throw new InputError(

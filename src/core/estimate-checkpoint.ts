@@ -46,6 +46,7 @@ export function estimateCheckpoint(
     modelType: "unknown",
     attentionType: "none",
     parameterCount,
+    activeParameterCount: null,
     precision,
     kvCacheDtype: precision,
     engine: "none",

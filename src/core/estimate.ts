@@ -2,7 +2,7 @@ import { compilePhase, sizeOf } from "./compiled-plan.ts";
 import { attentionType } from "./derive/attention-type.ts";
 import type { Checkpoint, StoredTensor } from "./derive/checkpoint.ts";
 import { compareCheckpoint } from "./derive/compare.ts";
-import { countParameters } from "./derive/parameters.ts";
+import { countActiveParameters, countParameters } from "./derive/parameters.ts";
 import { type DescribeOptions, describe } from "./describe.ts";
 import type { Engine, Phase, Serving, Setup } from "./engines/engine.ts";
 import { engines, findEngine } from "./engines/index.ts";
@@ -54,6 +54,7 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
     modelType: model.type,
     attentionType: attentionType(model.root),
     parameterCount: countParameters(model.root).total,
+    activeParameterCount: countActiveParameters(model.root).active,
     precision: setup.precision,
     quantization: reportedQuantization(model, setup, engine),
     kvCacheDtype: setup.kvCache,

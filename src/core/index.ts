@@ -41,6 +41,8 @@ export {
 } from "./derive/checkpoint.ts";
 export { type Comparison, compareCheckpoint, type ShapeDifference } from "./derive/compare.ts";
 export {
+  type ActiveParameters,
+  countActiveParameters,
   countParameters,
   type DeviceBufferRow,
   deviceBuffers,

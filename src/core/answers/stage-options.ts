@@ -6,6 +6,7 @@ import { parseSize } from "../units.ts";
 const KEYS = {
   name: "text",
   process: "text",
+  assume: "text",
   engine: "text",
   precision: "text",
   kvCacheDtype: "text",
@@ -31,11 +32,17 @@ const KEYS = {
   enforceEager: "switch",
 } as const;
 type Key = keyof typeof KEYS;
+/** What is no option of an estimate. */
+const TEXTS = ["model", "name", "process", "assume"] as const;
+type TextKey = (typeof TEXTS)[number];
+const isText = (key: string): key is TextKey => TEXTS.some((text) => text === key);
 
 export interface StageText {
   readonly model: string;
   readonly name: string | undefined;
   readonly process: string | undefined;
+  /** What a model of unknown architecture is taken for. */
+  readonly assume: string | undefined;
   readonly options: EstimateOptions;
 }
 
@@ -52,11 +59,10 @@ export function stageFrom(value: unknown, where: string): StageText {
     );
   }
   const options: Record<string, unknown> = {};
-  const texts: { model?: string; name?: string; process?: string } = {};
+  const texts: Partial<Record<TextKey, string>> = {};
   for (const [written, given] of Object.entries(value)) {
     const key = written.replace(/^--/, "").replace(/-([a-z])/g, (_, c: string) => c.toUpperCase());
-    if (key === "model" || key === "name" || key === "process")
-      texts[key] = read("text", given, `${where}.${written}`) as string;
+    if (isText(key)) texts[key] = read("text", given, `${where}.${written}`) as string;
     else if (Object.hasOwn(KEYS, key))
       options[key] = read(KEYS[key as Key], given, `${where}.${written}`);
     else
@@ -73,7 +79,8 @@ export function stageFrom(value: unknown, where: string): StageText {
       where,
     );
   }
-  return { model: texts.model, name: texts.name, process: texts.process, options };
+  const { model, name, process, assume } = texts;
+  return { model, name, process, assume, options };
 }
 
 /** One stage as a line: `openai/whisper-tiny --engine vllm --batch-size 8`. */

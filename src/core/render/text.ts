@@ -26,10 +26,12 @@ export function renderReport(report: MemoryReport, style: Style = plain): string
     .filter((line) => peak(line) > 0)
     .sort((a, b) => peak(b) - peak(a));
   const others = report.ledger.lines.filter((line) => peak(line) === 0);
+  // Where everything is assumed, a reader of one line must see it too.
+  const mark = report.ledger.lines.every(({ basis }) => basis === "assumed") ? ", assumed" : "";
   const largest = Math.max(1, ...alive.map(peak));
   const rows = alive.map((line) => [
     `  ${line.component}`,
-    line.label,
+    `${line.label}${mark}`,
     humanBytes(peak(line)),
     share(peak(line), report.totalMemoryBytes),
     bar(peak(line) / largest, BAR),
@@ -42,7 +44,7 @@ export function renderReport(report: MemoryReport, style: Style = plain): string
     ...(others.length > 0
       ? [
           style.faint(
-            `  not alive then: ${others.map((line) => `${line.component} ${line.label} ${humanBytes(line.bytes)}`).join(", ")}`,
+            `  not alive then: ${others.map((line) => `${line.component} ${line.label}${mark} ${humanBytes(line.bytes)}`).join(", ")}`,
           ),
         ]
       : []),
@@ -107,7 +109,7 @@ function header(report: MemoryReport, style: Style): string[] {
   const about = [
     report.architecture,
     report.modelType,
-    `${humanCount(report.parameterCount)} parameters`,
+    parameters(report),
     report.attentionType === "none" ? "" : `${report.attentionType.toUpperCase()} attention`,
   ];
   const how = [
@@ -130,6 +132,12 @@ function header(report: MemoryReport, style: Style): string[] {
         ]
       : []),
   ];
+}
+
+/** "46.70B parameters, 12.88B active": the second where a token does not go through all of them. */
+function parameters({ parameterCount: all, activeParameterCount: active }: MemoryReport): string {
+  const met = active === null || active === all ? "" : `, ${humanCount(active)} active`;
+  return `${humanCount(all)} parameters${met}`;
 }
 
 /** "6.53B parameters quantised as the config says, 1.09B stay in bf16" */

@@ -55,6 +55,8 @@ export interface MemoryReportData {
   readonly modelType: ModelType;
   readonly attentionType: AttentionType;
   readonly parameterCount: number;
+  /** Parameters that one token goes through: all but those of experts that are not picked for it; null where that is not known. */
+  readonly activeParameterCount: number | null;
   readonly precision: Dtype;
   /** null: every weight is kept in `precision`. */
   readonly quantization: ReportedQuantization | null;
