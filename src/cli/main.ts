@@ -88,6 +88,7 @@ function program(): Command {
     .addOption(number("--max-num-batched-tokens <n>", "vllm: tokens in a batch"))
     .addOption(number("--block-size <n>", "vllm: tokens in a KV cache block (default: 16)"))
     .option("--enforce-eager", "vllm: no CUDA graphs")
+    .option("--enable-expert-parallel", "vllm: ranks hold whole experts, not slices of all")
     .addOption(number("--max-loras <n>", "vllm: LoRA adapters held at once (default: none)"))
     .addOption(number("--max-lora-rank <n>", "vllm: the largest rank of theirs (default: 16)"))
     .option("--fully-sharded-loras", "vllm: ranks divide both matrices of an adapter")

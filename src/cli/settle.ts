@@ -52,7 +52,10 @@ export function settled(options: TextOptions): EstimateOptions {
 
 /** The device that was asked for, if any. */
 export function gpusOf(
-  options: Pick<TextOptions, "gpu" | "gpuMemory" | "tensorParallelSize" | "pipelineParallelSize">,
+  options: Pick<
+    TextOptions,
+    "gpu" | "gpuMemory" | "tensorParallelSize" | "pipelineParallelSize" | "dataParallelSize"
+  >,
 ): Gpus | undefined {
   if (options.gpu === undefined && options.gpuMemory === undefined) return undefined;
   if (options.gpu !== undefined && options.gpuMemory !== undefined) {
@@ -66,7 +69,9 @@ export function gpusOf(
     ? parseGpus(options.gpu)
     : gpusOfSize(
         parseSize(options.gpuMemory ?? "", "--gpu-memory"),
-        (options.tensorParallelSize ?? 1) * (options.pipelineParallelSize ?? 1),
+        (options.tensorParallelSize ?? 1) *
+          (options.pipelineParallelSize ?? 1) *
+          (options.dataParallelSize ?? 1),
       );
 }
 

@@ -17,6 +17,7 @@ import { reportCheckpoint } from "./report/checkpoint.ts";
 import { MemoryReport, type ReportedQuantization, totalsOf } from "./report/memory-report.ts";
 import { fullest, stagesOf } from "./report/stages.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
+import { flagOf } from "./whole.ts";
 import { withoutParts } from "./without.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 
@@ -193,6 +194,15 @@ function setupFor(
       "inconsistent",
       `--engine ${engine.name} runs on one device, but --tensor-parallel-size is ${setup.tensorParallel}: leave it out or use another engine.`,
       "tensorParallelSize",
+    );
+  }
+  const { dataParallelSize, enableExpertParallel } = setup.server;
+  if (!engine.serving && (dataParallelSize !== undefined || enableExpertParallel)) {
+    const flag = enableExpertParallel ? "enableExpertParallel" : "dataParallelSize";
+    throw new InputError(
+      "inconsistent",
+      `${flagOf(flag)} is for servers and not for ${engine.name}: add --engine vllm, or leave it out.`,
+      flag,
     );
   }
   if (!engine.stages && setup.pipelineParallel > 1) {

@@ -52,6 +52,10 @@ export interface SetupOptions {
   readonly tensorParallelSize?: number;
   /** Stages, each with a part of the layers. Default 1. With tensor parallelism, every stage is that many devices. */
   readonly pipelineParallelSize?: number;
+  /** vLLM: replicas of the model, among which the experts of a mixture are divided. Default 1. */
+  readonly dataParallelSize?: number;
+  /** vLLM: ranks hold whole experts in place of a slice of every one. */
+  readonly enableExpertParallel?: boolean;
 }
 
 const MAX_RANKS = 2 ** 16;
@@ -174,7 +178,8 @@ function serverOf(options: SetupOptions & { readonly maxModelLen?: number }): Se
       | "maxNumBatchedTokens"
       | "blockSize"
       | "maxLoras"
-      | "maxLoraRank",
+      | "maxLoraRank"
+      | "dataParallelSize",
     most: number,
   ) => (options[key] === undefined ? {} : { [key]: whole(options[key], key, most) });
   const share = options.gpuMemoryUtilization;
@@ -192,6 +197,10 @@ function serverOf(options: SetupOptions & { readonly maxModelLen?: number }): Se
     ...number("blockSize", 2 ** 16),
     ...number("maxLoras", MAX_SEQUENCES),
     ...number("maxLoraRank", 2 ** 16),
+    ...number("dataParallelSize", MAX_RANKS),
+    ...(options.enableExpertParallel !== undefined && {
+      enableExpertParallel: options.enableExpertParallel,
+    }),
     ...(options.fullyShardedLoras !== undefined && {
       fullyShardedLoras: options.fullyShardedLoras,
     }),

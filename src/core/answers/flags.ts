@@ -41,6 +41,8 @@ export function vllmServe(report: MemoryReport, options: EstimateOptions): Serve
     flags.push(`--tensor-parallel-size ${workload.tensorParallelSize}`);
   if (workload.pipelineParallelSize > 1)
     flags.push(`--pipeline-parallel-size ${workload.pipelineParallelSize}`);
+  if (serving.dataParallelSize > 1) flags.push(`--data-parallel-size ${serving.dataParallelSize}`);
+  if (options.enableExpertParallel) flags.push("--enable-expert-parallel");
   if (options.blockSize !== undefined) flags.push(`--block-size ${options.blockSize}`);
   if (options.maxLoras !== undefined) {
     flags.push(`--enable-lora --max-loras ${options.maxLoras}`);

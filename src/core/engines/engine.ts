@@ -102,6 +102,10 @@ export interface ServerSetup {
   readonly maxLoras?: number;
   readonly maxLoraRank?: number;
   readonly fullyShardedLoras?: boolean;
+  /** Replicas that batch and cache for themselves; the experts of a mixture are divided among them. */
+  readonly dataParallelSize?: number;
+  /** Ranks hold whole experts in place of a slice of every one. */
+  readonly enableExpertParallel?: boolean;
 }
 
 /** How attention is computed: with kernels that never hold the scores (`sdpa`), or in plain steps that do (`eager`). */
@@ -146,6 +150,8 @@ export interface Serving {
   readonly maxNumSeqs: number;
   readonly maxNumBatchedTokens: number;
   readonly blockSize: number;
+  /** Replicas, each with the cache and the requests of `device`. */
+  readonly dataParallelSize: number;
   /** "Model loading took": weights and buffers. */
   readonly modelLoadingBytes: number;
   readonly peakActivationBytes: number;
@@ -169,6 +175,6 @@ export interface ServingDevice {
   readonly kvCacheTokens: number;
   /** "Maximum concurrency for maxModelLen tokens per request", as logged. */
   readonly loggedConcurrency: number;
-  /** Requests of the workload's length that fit, no more than maxNumSeqs. */
+  /** Requests of the workload's length that fit, no more than maxNumSeqs; on each replica. */
   readonly concurrentRequests: number;
 }

@@ -32,7 +32,7 @@ export const vllm: Engine = {
       holds: start.layers ? `layers ${start.layers[0]} to ${start.layers[1]}` : "all layers",
       plan: planOf(start, setup),
     })),
-  serving: (model, setup, values) => servingOf(startUp(model, setup), values),
+  serving: (model, setup, values) => servingOf(startUp(model, setup), setup, values),
 };
 
 const planOf = (start: StartUp, setup: Setup): LinePlan[] => [
@@ -189,7 +189,7 @@ function cacheLines({ pool, device }: StartUp): LinePlan[] {
   });
 }
 
-function servingOf(start: StartUp, values: AxisValues): Serving {
+function servingOf(start: StartUp, setup: Setup, values: AxisValues): Serving {
   const { pool, device, rules } = start;
   const blockBytes = pool ? pool.page * pool.size : 0;
   const request = pool
@@ -211,6 +211,7 @@ function servingOf(start: StartUp, values: AxisValues): Serving {
     maxNumSeqs: start.maxNumSeqs,
     maxNumBatchedTokens: start.maxNumBatchedTokens,
     blockSize: attention?.blockSize ?? 0,
+    dataParallelSize: setup.server.dataParallelSize ?? 1,
     modelLoadingBytes: loadedBytes(start),
     peakActivationBytes: bytes(start.peakActivation),
     nonTorchBytes: bytes(start.nonTorch),

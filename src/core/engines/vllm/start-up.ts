@@ -9,6 +9,7 @@ import { walk } from "../../tree/walk.ts";
 import { bytes } from "../../units.ts";
 import type { Setup } from "../engine.ts";
 import { findOp, type Tower, towersOf } from "../transformers/tower.ts";
+import { dividedExperts } from "./experts.ts";
 import { type BlockPool, blockPool, cacheSpecs } from "./kv-cache.ts";
 import { loraSlotBytes } from "./lora.ts";
 import { batchDefaults, cudaGraphBytes, nonTorchBytes, type Rules, rulesOf } from "./rules.ts";
@@ -52,7 +53,7 @@ const UNSTATED_LENGTH = 2048;
 /** Every stage of the pipeline, in order; all of them cut as many blocks as the one that has room for the fewest. */
 export function startUps(model: Model, setup: Setup): readonly StartUp[] {
   const rules = rulesOf(setup.server.version);
-  const served = servedTree(model.root, rules.minor);
+  const served = dividedExperts(servedTree(model.root, rules.minor), setup);
   if (setup.pipelineParallel > 1 && crosses(served)) {
     throw new InputError(
       "inconsistent",
@@ -99,7 +100,9 @@ function startUpOf(model: Model, setup: Setup, rules: Rules, stage: StageTree): 
   }, 0);
   const ropeTables = ropeBytes(towers, model.context.max ?? maxModelLen, setup);
   const peak = profilePeak(model, tree, towers, sizes, rules, setup);
-  const nonTorch = nonTorchBytes(tensorParallel * setup.pipelineParallel);
+  const nonTorch = nonTorchBytes(
+    tensorParallel * setup.pipelineParallel * (server.dataParallelSize ?? 1),
+  );
   const cudaGraphs = server.enforceEager ? 0 : cudaGraphBytes(parameters);
   const pool = blockPool(cacheSpecs(tree, setup), setup);
   const slots = loraSlotBytes(tree, setup);
