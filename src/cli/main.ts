@@ -88,6 +88,10 @@ function program(): Command {
     .addOption(number("--max-num-batched-tokens <n>", "vllm: tokens in a batch"))
     .addOption(number("--block-size <n>", "vllm: tokens in a KV cache block (default: 16)"))
     .option("--enforce-eager", "vllm: no CUDA graphs")
+    .option(
+      "--limit-mm-per-prompt <limits>",
+      "vllm: items of each modality in a prompt: audio=1,image=0 or JSON",
+    )
     .option("--enable-expert-parallel", "vllm: ranks hold whole experts, not slices of all")
     .addOption(number("--max-loras <n>", "vllm: LoRA adapters held at once (default: none)"))
     .addOption(number("--max-lora-rank <n>", "vllm: the largest rank of theirs (default: 16)"))

@@ -9,6 +9,7 @@ import { engines, findEngine } from "./engines/index.ts";
 import { trainingEngine } from "./engines/training/index.ts";
 import type { TrainingOptions } from "./engines/training/options.ts";
 import { InputError } from "./errors.ts";
+import { parseModalityLimits } from "./limit-mm.ts";
 import type { Model } from "./model.ts";
 import { AXES, type AxisValues } from "./quantity/axis.ts";
 import { lengthsInto } from "./quantity/compiled.ts";
@@ -19,6 +20,7 @@ import { fullest, stagesOf } from "./report/stages.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
 import { flagOf } from "./whole.ts";
 import { withoutParts } from "./without.ts";
+import { withoutModalities } from "./without-modalities.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 
 export interface EstimateOptions extends WorkloadOptions, SetupOptions {
@@ -41,9 +43,10 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
  * @throws InputError for options that make no sense or do not fit the model.
  */
 export function estimate(whole: Model, options: EstimateOptions = {}): MemoryReport {
-  const model = withoutParts(whole, options.without);
+  const all = withoutParts(whole, options.without);
+  const { engine, version } = engineOf(all, options);
+  const model = heardAndSeen(engine, all, options);
   const assumptions = [...model.assumptions];
-  const { engine, version } = engineOf(model, options);
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
@@ -125,8 +128,9 @@ export function prepare(
   options: Pick<EstimateOptions, "engine" | "training" | "without" | "maxModelLen"> &
     SetupOptions = {},
 ): Prepared {
-  const model = withoutParts(whole, options.without);
-  const { engine, version } = engineOf(model, options);
+  const all = withoutParts(whole, options.without);
+  const { engine, version } = engineOf(all, options);
+  const model = heardAndSeen(engine, all, options);
   const setup = setupFor(engine, model, { ...options, ...version });
   const stages = stagesOf(engine, model, setup);
   const expansion = expansionOf(model, setup);
@@ -169,6 +173,18 @@ export function prepare(
 /** Swallows the assumptions that a quick total does not print. */
 const IGNORED = { push: () => 0 } as unknown as string[];
 
+/** A server's model, without what no prompt may have. */
+const heardAndSeen = (
+  engine: Engine,
+  model: Model,
+  { limitMmPerPrompt }: Pick<SetupOptions, "limitMmPerPrompt">,
+): Model =>
+  engine.serving && limitMmPerPrompt !== undefined
+    ? withoutModalities(model, parseModalityLimits(limitMmPerPrompt))
+    : model;
+
+const SERVERS_ONLY = ["dataParallelSize", "enableExpertParallel", "limitMmPerPrompt"] as const;
+
 /** @throws InputError for what the engine cannot do: a precision that it has no weights in, several devices. */
 function setupFor(
   engine: Engine,
@@ -196,9 +212,8 @@ function setupFor(
       "tensorParallelSize",
     );
   }
-  const { dataParallelSize, enableExpertParallel } = setup.server;
-  if (!engine.serving && (dataParallelSize !== undefined || enableExpertParallel)) {
-    const flag = enableExpertParallel ? "enableExpertParallel" : "dataParallelSize";
+  const flag = SERVERS_ONLY.find((key) => options[key] !== undefined && options[key] !== false);
+  if (!engine.serving && flag !== undefined) {
     throw new InputError(
       "inconsistent",
       `${flagOf(flag)} is for servers and not for ${engine.name}: add --engine vllm, or leave it out.`,

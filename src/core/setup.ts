@@ -1,6 +1,7 @@
 import { computeDtype, type Dtype, parsePrecision } from "./dtype.ts";
 import type { AttentionKernel, ServerSetup, Setup } from "./engines/engine.ts";
 import { InputError, shown } from "./errors.ts";
+import { parseModalityLimits } from "./limit-mm.ts";
 import type { Model } from "./model.ts";
 import { namedQuantization, usualQuantization } from "./quantization/named.ts";
 import type { Scheme } from "./quantization/scheme.ts";
@@ -56,6 +57,8 @@ export interface SetupOptions {
   readonly dataParallelSize?: number;
   /** vLLM: ranks hold whole experts in place of a slice of every one. */
   readonly enableExpertParallel?: boolean;
+  /** vLLM: items of each modality that a prompt may have, as its own option has them: `{ audio: 1, image: 0 }`. */
+  readonly limitMmPerPrompt?: string | Readonly<Record<string, unknown>>;
 }
 
 const MAX_RANKS = 2 ** 16;
@@ -198,6 +201,9 @@ function serverOf(options: SetupOptions & { readonly maxModelLen?: number }): Se
     ...number("maxLoras", MAX_SEQUENCES),
     ...number("maxLoraRank", 2 ** 16),
     ...number("dataParallelSize", MAX_RANKS),
+    ...(options.limitMmPerPrompt !== undefined && {
+      limitMmPerPrompt: parseModalityLimits(options.limitMmPerPrompt),
+    }),
     ...(options.enableExpertParallel !== undefined && {
       enableExpertParallel: options.enableExpertParallel,
     }),

@@ -1,5 +1,6 @@
 import { InputError, nearest, shown } from "../errors.ts";
 import type { EstimateOptions } from "../estimate.ts";
+import { parseModalityLimits } from "../limit-mm.ts";
 import { parseSize } from "../units.ts";
 
 /** What a stage may say besides its model, and what each is. */
@@ -27,6 +28,7 @@ const KEYS = {
   blockSize: "number",
   maxLoras: "number",
   maxLoraRank: "number",
+  limitMmPerPrompt: "limits",
   fullyShardedLoras: "switch",
   wordTimestamps: "switch",
   enforceEager: "switch",
@@ -121,6 +123,9 @@ function read(kind: (typeof KEYS)[Key], given: unknown, where: string): unknown 
     case "size":
       if (typeof given === "string") return parseSize(given, where);
       throw wrong(given, where, "a size with its unit, such as 600MiB");
+    case "limits":
+      parseModalityLimits(given);
+      return given;
     case "text":
       if (typeof given === "string" && given !== "") return given;
       throw wrong(given, where, "a text");

@@ -1,4 +1,5 @@
 import type { Dtype } from "../dtype.ts";
+import type { ModalityLimits } from "../limit-mm.ts";
 import type { Model } from "../model.ts";
 import type { Axis, AxisValues } from "../quantity/axis.ts";
 import type { Product } from "../quantity/product.ts";
@@ -106,6 +107,8 @@ export interface ServerSetup {
   readonly dataParallelSize?: number;
   /** Ranks hold whole experts in place of a slice of every one. */
   readonly enableExpertParallel?: boolean;
+  /** Items of each modality that a prompt may have; a modality without any is not loaded. */
+  readonly limitMmPerPrompt?: ModalityLimits;
 }
 
 /** How attention is computed: with kernels that never hold the scores (`sdpa`), or in plain steps that do (`eager`). */

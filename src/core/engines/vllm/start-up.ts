@@ -1,4 +1,3 @@
-import { audioLengths } from "../../audio/geometry.ts";
 import { countParameters, deviceBuffers } from "../../derive/parameters.ts";
 import { bytesOf, findDtype } from "../../dtype.ts";
 import { InputError } from "../../errors.ts";
@@ -9,6 +8,7 @@ import { walk } from "../../tree/walk.ts";
 import { bytes } from "../../units.ts";
 import type { Setup } from "../engine.ts";
 import { findOp, type Tower, towersOf } from "../transformers/tower.ts";
+import { audioProfile } from "./encoder-profile.ts";
 import { dividedExperts } from "./experts.ts";
 import { type BlockPool, blockPool, cacheSpecs } from "./kv-cache.ts";
 import { loraSlotBytes } from "./lora.ts";
@@ -89,7 +89,8 @@ function startUpOf(model: Model, setup: Setup, rules: Rules, stage: StageTree): 
   const { tree } = stage;
   const towers = towersOf(tree);
   const maxModelLen = server.maxModelLen ?? model.context.max ?? UNSTATED_LENGTH;
-  const sizes = batchSizes(setup, maxModelLen, crosses(tree));
+  const whole = crosses(tree);
+  const sizes = batchSizes(setup, maxModelLen, whole);
   const { total: parameters } = countParameters(tree, tensorParallel);
   const stored = storedTensors(tree, setup, true);
   const weights = storedBytes(stored);
@@ -99,7 +100,7 @@ function startUpOf(model: Model, setup: Setup, rules: Rules, stage: StageTree): 
     );
   }, 0);
   const ropeTables = ropeBytes(towers, model.context.max ?? maxModelLen, setup);
-  const peak = profilePeak(model, tree, towers, sizes, rules, setup);
+  const peak = profilePeak(model, tree, towers, { ...sizes, maxModelLen, whole }, rules, setup);
   const nonTorch = nonTorchBytes(
     tensorParallel * setup.pipelineParallel * (server.dataParallelSize ?? 1),
   );
@@ -201,7 +202,7 @@ function profilePeak(
   model: Model,
   tree: Module,
   towers: readonly Tower[],
-  sizes: BatchSizes,
+  sizes: BatchSizes & { readonly maxModelLen: number; readonly whole: boolean },
   rules: Rules,
   setup: Setup,
 ): { readonly bytes: number; readonly at: string } {
@@ -211,19 +212,9 @@ function profilePeak(
   const encoder = towers.find(
     ({ op, component }) => op.side === "encoder" && component === "audio_encoder",
   );
-  let encoderPeak = 0;
-  let encoded = 0;
-  if (encoder && model.audio) {
-    const dummy = audioLengths(
-      model.audio,
-      (model.audio.window?.samples ?? 30 * model.audio.sampleRate) / model.audio.sampleRate,
-    );
-    const perItem = Math.max(1, dummy.tokens || dummy.positions);
-    const items = Math.max(1, Math.floor(Math.max(sizes.maxNumBatchedTokens, perItem) / perItem));
-    const inner = Math.max(0, ...feedForwards(encoder.module));
-    encoderPeak = items * dummy.positions * (inner + 8 * encoder.op.width) * size;
-    encoded = Math.max(sizes.maxNumBatchedTokens, perItem) * (decoder?.op.width ?? 0) * size;
-  }
+  const { peak: encoderPeak, output: encoded } = encoder
+    ? audioProfile(model, encoder, decoder?.op.width ?? 0, sizes, setup)
+    : { peak: 0, output: 0 };
   const candidates = [{ at: "encoder", bytes: encoderPeak }];
   if (decoder) {
     const perToken = Math.max(0, ...layerWidths(decoder.module, tensorParallel));
@@ -240,17 +231,6 @@ function profilePeak(
   }
   const peak = candidates.reduce((a, b) => (b.bytes > a.bytes ? b : a));
   return { at: peak.at, bytes: Math.ceil(peak.bytes) };
-}
-
-function feedForwards(tower: Module): number[] {
-  const widths: number[] = [];
-  walk(tower, ({ op }) => {
-    if (op?.kind === "layer") {
-      for (const { run } of op.blocks) if (typeof run !== "string") widths.push(run.inner);
-    }
-    if (op?.kind === "feed-forward") widths.push(op.inner);
-  });
-  return widths;
 }
 
 /** Elements per token that the widest operation of a layer holds on one rank. */
