@@ -3,18 +3,22 @@ import { InputError } from "../core/errors.ts";
 import type { EstimateOptions } from "../core/estimate.ts";
 import { type Gpus, gpusOfSize, parseGpus } from "../core/hardware/index.ts";
 import { parseSize } from "../core/units.ts";
-import { MAX_TOKENS, whole } from "../core/whole.ts";
-import type { SourceFlags } from "./source.ts";
+import { flagOf, MAX_TOKENS, whole } from "../core/whole.ts";
+import { loadModel, type SourceFlags } from "./source.ts";
 import { splitTraining, type TrainingFlags } from "./training.ts";
 
 /** What commander hands over: sizes and devices are still text. */
-export type TextOptions = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOverhead"> &
+export type TextOptions = Omit<
+  EstimateOptions,
+  "id" | "gpuMemory" | "deviceOverhead" | "assistant"
+> &
   SourceFlags &
   TrainingFlags & {
     deviceOverhead?: string;
     gpu?: string;
     gpuMemory?: string;
     margin?: string;
+    assistantModel?: string;
     seqLength?: number;
     explain?: true;
     json?: true;
@@ -22,7 +26,8 @@ export type TextOptions = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOver
 
 /** The options as the library takes them. A device sets the memory, and the ranks where none are asked for. */
 export function settled(options: TextOptions): EstimateOptions {
-  const { seqLength, explain, json, gpu, gpuMemory, deviceOverhead, margin, ...others } = options;
+  const { seqLength, explain, json, gpu, gpuMemory, deviceOverhead, margin, ...given } = options;
+  const { assistantModel, ...others } = given;
   const { revision, refresh, timeout, offline, assume, ...some } = others;
   const { rest, training } = splitTraining(some);
   if (training && rest.engine !== undefined) {
@@ -48,6 +53,24 @@ export function settled(options: TextOptions): EstimateOptions {
     }),
     ...(seqLength !== undefined && { maxModelLen: seqLength }),
   };
+}
+
+/** The same with the model that writes ahead, where one is named. */
+export async function settledWithAssistant(options: TextOptions): Promise<EstimateOptions> {
+  const asked = settled(options);
+  if (options.assistantModel === undefined) {
+    const flag = (["numAssistantTokens", "assistantSharesEncoder"] as const).find(
+      (key) => options[key] !== undefined,
+    );
+    if (flag === undefined) return asked;
+    throw new InputError(
+      "inconsistent",
+      `${flagOf(flag)} was given, but it is about a model that writes ahead: name one with --assistant-model, or leave it out.`,
+      flag,
+    );
+  }
+  const { model } = await loadModel(options.assistantModel, options);
+  return { ...asked, assistant: model };
 }
 
 /** The device that was asked for, if any. */

@@ -18,6 +18,7 @@ import { reportCheckpoint } from "./report/checkpoint.ts";
 import { MemoryReport, type ReportedQuantization, totalsOf } from "./report/memory-report.ts";
 import { fullest, stagesOf } from "./report/stages.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
+import { grouped } from "./units.ts";
 import { flagOf } from "./whole.ts";
 import { withoutParts } from "./without.ts";
 import { withoutModalities } from "./without-modalities.ts";
@@ -49,6 +50,7 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
   const assumptions = [...model.assumptions];
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
+  oneSequence(setup, workload.batchSize);
   const values = axesOf(workload, expansionOf(model, setup));
   const { ledger, stages } = fullest(stagesOf(engine, model, setup), engine.phases(model), values);
   return new MemoryReport({
@@ -157,8 +159,11 @@ export function prepare(
     }
     return { totalMemoryBytes: most, peakPhase: peak };
   };
-  const settle = (workload: WorkloadOptions) =>
-    axesOf(settleWorkload(model, workload, IGNORED), expansion);
+  const settle = (options: WorkloadOptions) => {
+    const workload = settleWorkload(model, options, IGNORED);
+    oneSequence(setup, workload.batchSize);
+    return axesOf(workload, expansion);
+  };
   return {
     model,
     engine,
@@ -172,6 +177,16 @@ export function prepare(
 
 /** Swallows the assumptions that a quick total does not print. */
 const IGNORED = { push: () => 0 } as unknown as string[];
+
+/** @throws InputError for several sequences beside an assistant (`_assisted_decoding` takes one). */
+function oneSequence({ assistant }: Setup, batchSize: number): void {
+  if (!assistant || batchSize === 1) return;
+  throw new InputError(
+    "does-not-fit",
+    `--batch-size is ${grouped(batchSize)}, but assisted generation takes one sequence at a time: leave out --assistant-model or ask for a batch of 1.`,
+    "batchSize",
+  );
+}
 
 /** A server's model, without what no prompt may have. */
 const heardAndSeen = (
@@ -218,6 +233,13 @@ function setupFor(
       "inconsistent",
       `${flagOf(flag)} is for servers and not for ${engine.name}: add --engine vllm, or leave it out.`,
       flag,
+    );
+  }
+  if (setup.assistant && !engine.takesAssistant) {
+    throw new InputError(
+      "inconsistent",
+      `--assistant-model is for transformers and not for ${engine.name}: leave it out.`,
+      "assistantModel",
     );
   }
   if (!engine.stages && setup.pipelineParallel > 1) {

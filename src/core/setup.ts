@@ -1,3 +1,4 @@
+import { assistantOf } from "./assistant.ts";
 import { computeDtype, type Dtype, parsePrecision } from "./dtype.ts";
 import type { AttentionKernel, ServerSetup, Setup } from "./engines/engine.ts";
 import { InputError, shown } from "./errors.ts";
@@ -57,6 +58,12 @@ export interface SetupOptions {
   readonly dataParallelSize?: number;
   /** vLLM: ranks hold whole experts in place of a slice of every one. */
   readonly enableExpertParallel?: boolean;
+  /** transformers: a smaller described model that writes ahead (`assistant_model`). */
+  readonly assistant?: Model;
+  /** Tokens that it writes before they are read over. Default 20, as transformers'. */
+  readonly numAssistantTokens?: number;
+  /** It is loaded without an encoder of its own and attends to the model's output (distil-whisper as a decoder alone). */
+  readonly assistantSharesEncoder?: boolean;
   /** vLLM: items of each modality that a prompt may have, as its own option has them: `{ audio: 1, image: 0 }`. */
   readonly limitMmPerPrompt?: string | Readonly<Record<string, unknown>>;
 }
@@ -98,6 +105,9 @@ export function settleSetup(
         : atLeastZero(options.deviceOverhead, "deviceOverhead"),
     server: serverOf(options),
     tensorParallel: whole(options.tensorParallelSize ?? 1, "tensorParallelSize", MAX_RANKS),
+    ...(options.assistant && {
+      assistant: assistantOf(model, options.assistant, options, assumed),
+    }),
     pipelineParallel: whole(options.pipelineParallelSize ?? 1, "pipelineParallelSize", MAX_STAGES),
   };
 }

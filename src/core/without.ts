@@ -1,6 +1,7 @@
 import { InputError, nearest, shown } from "./errors.ts";
 import type { Model } from "./model.ts";
-import type { Component, Module } from "./tree/module.ts";
+import { lacking } from "./tree/lacking.ts";
+import type { Component } from "./tree/module.ts";
 import { walk } from "./tree/walk.ts";
 
 /**
@@ -30,16 +31,9 @@ export function withoutParts(model: Model, parts: readonly string[] = []): Model
       "without",
     );
   }
-  const gone = new Set<string>(parts);
-  const left = (module: Module): Module => ({
-    ...module,
-    children: module.children
-      .filter(({ component }) => component === undefined || !gone.has(component))
-      .map(left),
-  });
   return {
     ...model,
-    root: left(model.root),
+    root: lacking(model.root, new Set(parts as readonly Component[])),
     assumptions: [...model.assumptions, `Not loaded: ${parts.join(", ")}, as --without says.`],
   };
 }

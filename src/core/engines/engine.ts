@@ -84,6 +84,13 @@ export interface Setup {
   /** Bytes that the driver and its libraries take on the device, where the user knows them. */
   readonly deviceOverhead: number | undefined;
   readonly server: ServerSetup;
+  readonly assistant?: Assistant;
+}
+
+/** A smaller model that writes ahead, and how many tokens it writes before the model reads them over. */
+export interface Assistant {
+  readonly model: Model;
+  readonly tokens: number;
 }
 
 /** What a serving engine is told at start-up; undefined: its own default. */
@@ -123,6 +130,8 @@ export interface Engine {
   readonly presets?: { readonly numBeams?: number; readonly precision?: Dtype };
   /** Dtypes in which it can hold weights; undefined: any. */
   readonly precisions?: readonly Dtype[];
+  /** A smaller model can write ahead for it. */
+  readonly takesAssistant?: true;
   /** It runs on one device only. */
   readonly singleDevice?: true;
   /** Why it cannot run this model, as the end of a sentence; undefined where it can. */

@@ -5,6 +5,7 @@ import { times } from "../../quantity/product.ts";
 import { walk } from "../../tree/walk.ts";
 import type { Amount, Engine, HeldBuffer, LinePlan, Moment, Phase, Setup } from "../engine.ts";
 import { weightLines } from "../weights.ts";
+import { assisted } from "./assistant.ts";
 import { flows, held, meanwhile } from "./flow.ts";
 import { audioInput, encoderIds, tokenIds } from "./inputs.ts";
 import { overheadLines } from "./overhead.ts";
@@ -25,6 +26,7 @@ export const transformers: Engine = {
   phases: (model) => phasesOf(towersOf(model.root)),
   plan: (model, setup) => planOf(model, setup, phasesOf(towersOf(model.root))),
   stages,
+  takesAssistant: true,
 };
 
 /** What one device holds: everything, or its share of the model. */
@@ -38,7 +40,7 @@ export function planOf(model: Model, setup: Setup, phases: readonly Phase[]): Li
   lines.push(...activationLines(model, towers, setup));
   if (setup.wordTimestamps) lines.push(...keptAttention(towers, setup));
   lines.push(...overheadLines(model, setup, phases));
-  return lines;
+  return setup.assistant ? assisted(lines, model, setup.assistant, setup, phases) : lines;
 }
 
 export function phasesOf(towers: readonly Tower[]): readonly Phase[] {
@@ -54,7 +56,7 @@ export function phasesOf(towers: readonly Tower[]): readonly Phase[] {
  * A dynamic cache holds what was fed; its sliding layers keep a view of the whole prompt until their next update, then one
  * position less than the window. A static one is allocated for the whole context.
  */
-function cacheLines(model: Model, setup: Setup): LinePlan[] {
+export function cacheLines(model: Model, setup: Setup): LinePlan[] {
   const fixed = setup.cache === "static";
   return caches(model.root, setup.kvCache, setup.compute, setup.tensorParallel).map((cache) => {
     const slides = cache.window !== undefined;

@@ -172,7 +172,12 @@ const keptOf = (op: AttentionOp, flow: Flow): HeldBuffer[] => keptScores(op, flo
 
 /** Logits in the model's dtype beside the final hidden states. */
 export function headMoment(op: OpOf<"head">, width: number, flow: Flow): Moment {
-  const positions = op.positions === "all" ? [...flow.sequences, flow.queries] : flow.sequences;
+  const { assistant } = flow.setup;
+  const positions =
+    op.positions === "all"
+      ? [...flow.sequences, flow.queries]
+      : // What an assistant wrote is read over together, with one more.
+        [...flow.sequences, ...(assistant ? [times(assistant.tokens + 1, "tokens")] : [])];
   return {
     at: "lm_head",
     buffers: [
