@@ -46,6 +46,8 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
+  const serving = engine.serving?.(model, setup, values) ?? null;
+  if (serving) assumptions.push(...(engine.warns?.(serving) ?? []));
   const ledger = writeLedger(plansOf(engine, model, setup), values);
   return new MemoryReport({
     schemaVersion: 1,
@@ -68,7 +70,7 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
       audio: workload.audio,
     },
     ...totalsOf(ledger.lines, engine.phases(model)),
-    serving: engine.serving?.(model, setup, values) ?? null,
+    serving,
     ledger,
     assumptions,
     checkpoint: options.checkpoint ? checked(model, options.checkpoint, options) : null,

@@ -126,12 +126,16 @@ export interface Engine {
   plan(model: Model, setup: Setup): readonly LinePlan[];
   /** What a server would log and how many requests it holds; only engines that serve have it. */
   serving?(model: Model, setup: Setup, values: AxisValues): Serving;
+  /** What it would not do as asked, as sentences. */
+  warns?(serving: Serving): readonly string[];
 }
 
 /** What a serving engine decides at start-up, in its own words. Sizes in bytes, per device. */
 export interface Serving {
   readonly engineVersion: string;
   readonly maxModelLen: number;
+  /** The longest context that the config allows, rotary scaling included; null where it states none. */
+  readonly derivedMaxModelLen: number | null;
   readonly maxNumSeqs: number;
   readonly maxNumBatchedTokens: number;
   readonly blockSize: number;

@@ -39,6 +39,7 @@ export const gemma3Text = decoderOnly({
   modelTypes: ["gemma3_text"],
   architectures: ["Gemma3ForCausalLM"],
   purpose: "text generation",
+  stretched: true,
   build(raw, context, place) {
     const config = read(raw, context);
     const sizes = decoderSizes(config, context);

@@ -18,6 +18,7 @@ export interface StartUp {
   readonly rules: Rules;
   readonly tree: Module;
   readonly maxModelLen: number;
+  readonly derivedMaxModelLen: number | undefined;
   readonly maxNumSeqs: number;
   readonly maxNumBatchedTokens: number;
   readonly stored: readonly StoredTensor[];
@@ -48,6 +49,7 @@ export function startUp(model: Model, setup: Setup): StartUp {
   const rules = rulesOf(server.version);
   const tree = servedTree(model.root, rules.minor);
   const towers = towersOf(tree);
+  const derivedMaxModelLen = model.context.max;
   const maxModelLen = server.maxModelLen ?? model.context.max ?? UNSTATED_LENGTH;
   const sizes = batchSizes(setup, maxModelLen, crosses(tree));
   const { total: parameters } = countParameters(tree, tensorParallel);
@@ -69,6 +71,7 @@ export function startUp(model: Model, setup: Setup): StartUp {
     rules,
     tree,
     maxModelLen,
+    derivedMaxModelLen,
     ...sizes,
     stored,
     weights,
