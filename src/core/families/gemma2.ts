@@ -4,7 +4,7 @@ import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
-/** Gemma2Config (transformers 5.18). */
+/** Gemma2Config and VaultGemmaConfig (transformers 5.18). */
 const read = reader(() => ({
   ...decoderFields({
     vocab: 256000,
@@ -22,20 +22,30 @@ const read = reader(() => ({
   layer_types: maybe(list(text())),
 }));
 
-/** Gemma 2: every second layer slides, the first one included. Source: `models/gemma2/modeling_gemma2.py`. */
-export const gemma2 = llamaLike({
-  name: "gemma2",
-  modelTypes: ["gemma2"],
-  architectures: ["Gemma2ForCausalLM"],
-  purpose: "text generation",
-  read,
-  habits: ({ attention_bias: bias, layer_types: types, sliding_window: window }, { sizes }) => ({
-    classes: "Gemma2",
-    bias: { qkv: bias, o: bias },
-    norms: SANDWICH_NORMS,
-    scaledEmbedding: true,
-    variants: slidingVariants(sizes.layers, window, (index) =>
-      types ? types[index] === "sliding_attention" : index % 2 === 0,
-    ),
-  }),
-});
+/** Every second layer slides, the first one included. */
+const gemma = (name: string, classes: string, norms: readonly string[]) =>
+  llamaLike({
+    name,
+    modelTypes: [name],
+    architectures: [`${classes}ForCausalLM`],
+    purpose: "text generation",
+    read,
+    habits: ({ attention_bias: bias, layer_types: types, sliding_window: window }, { sizes }) => ({
+      classes,
+      bias: { qkv: bias, o: bias },
+      norms,
+      scaledEmbedding: true,
+      variants: slidingVariants(sizes.layers, window, (index) =>
+        types ? types[index] === "sliding_attention" : index % 2 === 0,
+      ),
+    }),
+  });
+
+/** Gemma 2. Source: `models/gemma2/modeling_gemma2.py`. */
+export const gemma2 = gemma("gemma2", "Gemma2", SANDWICH_NORMS);
+
+/** VaultGemma: Gemma 2 with norms before each block only. Source: `models/vaultgemma/modeling_vaultgemma.py`. */
+export const vaultGemma = gemma("vaultgemma", "VaultGemma", [
+  "input_layernorm",
+  "pre_feedforward_layernorm",
+]);

@@ -6,12 +6,14 @@ import { bamba } from "./bamba.ts";
 import { bark } from "./bark.ts";
 import { bart, m2m100, marian, mbart, pegasus } from "./bart.ts";
 import { bert, roberta, xlmRoberta } from "./bert.ts";
+import { bitnet } from "./bitnet.ts";
 import { bloom } from "./bloom.ts";
 import { canary } from "./canary.ts";
 import { clap } from "./clap.ts";
 import { cohere, cohere2 } from "./cohere.ts";
 import { cohereAsr } from "./cohere-asr.ts";
 import { csm } from "./csm.ts";
+import { cwm } from "./cwm.ts";
 import { dac } from "./dac.ts";
 import { data2vecAudio } from "./data2vec-audio.ts";
 import { dbrx } from "./dbrx.ts";
@@ -19,6 +21,7 @@ import { debertaV2 } from "./deberta.ts";
 import { deepseekV2, deepseekV3, glm4MoeLite } from "./deepseek.ts";
 import { dia } from "./dia.ts";
 import { distilbert } from "./distilbert.ts";
+import { dots1 } from "./dots1.ts";
 import { encodec } from "./encodec.ts";
 import { ernie45, ernie45Moe } from "./ernie4-5.ts";
 import { exaone4 } from "./exaone4.ts";
@@ -27,7 +30,7 @@ import { falconH1 } from "./falcon-h1.ts";
 import type { Family } from "./family.ts";
 import { funAsrNano } from "./fun-asr-nano.ts";
 import { gemma } from "./gemma.ts";
-import { gemma2 } from "./gemma2.ts";
+import { gemma2, vaultGemma } from "./gemma2.ts";
 import { gemma3 } from "./gemma3.ts";
 import { gemma3Text } from "./gemma3-text.ts";
 import { gemma3n } from "./gemma3n.ts";
@@ -43,7 +46,7 @@ import { gpt2, gptBigCode } from "./gpt2.ts";
 import { codegen, gptj } from "./gptj.ts";
 import { granite } from "./granite.ts";
 import { graniteHybrid } from "./granite-hybrid.ts";
-import { graniteMoe } from "./granite-moe.ts";
+import { graniteMoe, graniteMoeShared } from "./granite-moe.ts";
 import { graniteSpeech } from "./granite-speech.ts";
 import { helium } from "./helium.ts";
 import { speechT5HifiGan } from "./hifigan.ts";
@@ -57,6 +60,7 @@ import { lfm2, lfm2Moe } from "./lfm2.ts";
 import { llama } from "./llama.ts";
 import { llama4, llama4Text } from "./llama4.ts";
 import { llava, llavaNext } from "./llava.ts";
+import { longcatFlash } from "./longcat-flash.ts";
 import { falconMamba, mamba, mamba2 } from "./mamba.ts";
 import { midashengLm } from "./midashenglm.ts";
 import { mimi } from "./mimi.ts";
@@ -75,6 +79,7 @@ import { moshi } from "./moshi.ts";
 import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
 import { mpt } from "./mpt.ts";
 import { musicgen, musicgenMelody } from "./musicgen.ts";
+import { nanochat } from "./nanochat.ts";
 import { nemotron } from "./nemotron.ts";
 import { nemotronH } from "./nemotron-h.ts";
 import { olmo, olmo2, olmo3, olmoe } from "./olmo.ts";
@@ -103,6 +108,7 @@ import { seamless } from "./seamless.ts";
 import { seedOss } from "./seed-oss.ts";
 import { sew, sewD } from "./sew.ts";
 import { smollm3 } from "./smollm3.ts";
+import { solarOpen } from "./solar-open.ts";
 import { speechToText } from "./speech-to-text.ts";
 import { speechT5 } from "./speecht5.ts";
 import { stablelm } from "./stablelm.ts";
@@ -244,6 +250,7 @@ export const families: readonly Family[] = [
   modernbert,
   gemma,
   gemma2,
+  vaultGemma,
   phi,
   phi3,
   smollm3,
@@ -267,11 +274,15 @@ export const families: readonly Family[] = [
   deepseekV3,
   glm4MoeLite,
   glm4Moe,
+  dots1,
+  solarOpen,
+  longcatFlash,
   qwen3Next,
   qwen35,
   qwen35Moe,
   qwen2Moe,
   graniteMoe,
+  graniteMoeShared,
   olmo,
   olmo2,
   olmo3,
@@ -295,6 +306,9 @@ export const families: readonly Family[] = [
   hunyuanDense,
   hunyuanMoe,
   dbrx,
+  bitnet,
+  cwm,
+  nanochat,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */
