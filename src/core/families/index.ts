@@ -90,7 +90,7 @@ import { persimmon } from "./persimmon.ts";
 import { phi } from "./phi.ts";
 import { phi3 } from "./phi3.ts";
 import { phi4Multimodal } from "./phi4-multimodal.ts";
-import { qwen2Vl, qwen3Vl, qwen3VlMoe, qwen25Vl } from "./qwen-vl.ts";
+import { qwen2Vl, qwen3Vl, qwen3VlMoe, qwen25Vl, qwen35MoeVl, qwen35Vl } from "./qwen-vl.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen25Omni, qwen25OmniThinker } from "./qwen2_5-omni.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
@@ -200,6 +200,8 @@ export const families: readonly Family[] = [
   qwen25Vl,
   qwen3Vl,
   qwen3VlMoe,
+  qwen35Vl,
+  qwen35MoeVl,
   llama4,
   mllama,
   llava,
