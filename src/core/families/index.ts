@@ -1,3 +1,4 @@
+import { albert } from "./albert.ts";
 import { apertus } from "./apertus.ts";
 import { arcee } from "./arcee.ts";
 import { ast } from "./ast.ts";
@@ -5,7 +6,8 @@ import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
 import { bamba } from "./bamba.ts";
 import { bark } from "./bark.ts";
 import { bart, m2m100, marian, mbart, pegasus } from "./bart.ts";
-import { bert, roberta, xlmRoberta } from "./bert.ts";
+import { bert, camembert, roberta, xlmRoberta } from "./bert.ts";
+import { bigBird } from "./big-bird.ts";
 import { bitnet } from "./bitnet.ts";
 import { bloom } from "./bloom.ts";
 import { canary } from "./canary.ts";
@@ -22,6 +24,7 @@ import { deepseekV2, deepseekV3, glm4MoeLite } from "./deepseek.ts";
 import { dia } from "./dia.ts";
 import { distilbert } from "./distilbert.ts";
 import { dots1 } from "./dots1.ts";
+import { electra } from "./electra.ts";
 import { encodec } from "./encodec.ts";
 import { ernie45, ernie45Moe } from "./ernie4-5.ts";
 import { exaone4 } from "./exaone4.ts";
@@ -40,6 +43,7 @@ import { gemma4Text } from "./gemma4-text.ts";
 import { glm, glm4 } from "./glm.ts";
 import { glmAsr } from "./glm-asr.ts";
 import { glm4Moe } from "./glm4-moe.ts";
+import { gptNeo } from "./gpt-neo.ts";
 import { gptNeoX } from "./gpt-neox.ts";
 import { gptOss } from "./gpt-oss.ts";
 import { gpt2, gptBigCode } from "./gpt2.ts";
@@ -48,12 +52,14 @@ import { granite } from "./granite.ts";
 import { graniteHybrid } from "./granite-hybrid.ts";
 import { graniteMoe, graniteMoeShared } from "./granite-moe.ts";
 import { graniteSpeech } from "./granite-speech.ts";
+import { gte, nomicBert } from "./gte.ts";
 import { helium } from "./helium.ts";
 import { speechT5HifiGan } from "./hifigan.ts";
 import { hubert } from "./hubert.ts";
 import { hunyuanDense, hunyuanMoe } from "./hunyuan.ts";
 import { internVl } from "./internvl.ts";
 import { jamba } from "./jamba.ts";
+import { jetmoe } from "./jetmoe.ts";
 import { kimiAudio } from "./kimi-audio.ts";
 import { kyutaiSpeechToText } from "./kyutai-speech-to-text.ts";
 import { lfm2, lfm2Moe } from "./lfm2.ts";
@@ -61,6 +67,7 @@ import { llama } from "./llama.ts";
 import { llama4, llama4Text } from "./llama4.ts";
 import { llava, llavaNext } from "./llava.ts";
 import { longcatFlash } from "./longcat-flash.ts";
+import { longformer } from "./longformer.ts";
 import { falconMamba, mamba, mamba2 } from "./mamba.ts";
 import { midashengLm } from "./midashenglm.ts";
 import { mimi } from "./mimi.ts";
@@ -77,6 +84,7 @@ import { moonshine } from "./moonshine.ts";
 import { moonshineStreaming } from "./moonshine-streaming.ts";
 import { moshi } from "./moshi.ts";
 import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
+import { mpnet } from "./mpnet.ts";
 import { mpt } from "./mpt.ts";
 import { musicgen, musicgenMelody } from "./musicgen.ts";
 import { nanochat } from "./nanochat.ts";
@@ -247,9 +255,17 @@ export const families: readonly Family[] = [
   bert,
   roberta,
   xlmRoberta,
+  camembert,
   distilbert,
   debertaV2,
   modernbert,
+  albert,
+  electra,
+  mpnet,
+  longformer,
+  bigBird,
+  nomicBert,
+  gte,
   gemma,
   gemma2,
   vaultGemma,
@@ -265,12 +281,14 @@ export const families: readonly Family[] = [
   opt,
   bloom,
   gptNeoX,
+  gptNeo,
   gptj,
   codegen,
   falcon,
   mpt,
   mixtral,
   phimoe,
+  jetmoe,
   gptOss,
   deepseekV2,
   deepseekV3,
