@@ -1,6 +1,6 @@
-import { flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
+import { flag, or, reader } from "../config/schema.ts";
 import { slidingVariants } from "../towers/layer-variants.ts";
-import { decoderFields } from "./decoder-config.ts";
+import { decoderFields, slidingBy, slidingFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
 /** CwmConfig (transformers 5.18). */
@@ -17,8 +17,7 @@ const read = reader(() => ({
     tied: false,
   }),
   mlp_bias: or(flag(), false),
-  sliding_window: or(orNull(positions()), 8192),
-  layer_types: maybe(list(text())),
+  ...slidingFields(8192),
 }));
 
 /** Meta's Code World Model: three sliding layers after each full one. Source: `models/cwm/modeling_cwm.py`. */
@@ -31,8 +30,10 @@ export const cwm = llamaLike({
   habits: ({ mlp_bias, layer_types: types, sliding_window: window }, { sizes }) => ({
     classes: "Cwm",
     bias: { feedForward: mlp_bias },
-    variants: slidingVariants(sizes.layers, window, (index) =>
-      types ? types[index] === "sliding_attention" : index % 4 !== 0,
+    variants: slidingVariants(
+      sizes.layers,
+      window,
+      slidingBy(types, (index) => index % 4 !== 0),
     ),
   }),
 });

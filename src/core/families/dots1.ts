@@ -1,17 +1,6 @@
-import {
-  count,
-  dimension,
-  flag,
-  list,
-  maybe,
-  or,
-  orNull,
-  positions,
-  reader,
-  text,
-} from "../config/schema.ts";
+import { count, dimension, flag, or, reader } from "../config/schema.ts";
 import { crossed, slidingVariants, variantsBy } from "../towers/layer-variants.ts";
-import { decoderFields } from "./decoder-config.ts";
+import { decoderFields, slidingBy, slidingFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 import { sharedExperts } from "./shared-experts.ts";
 
@@ -34,9 +23,8 @@ const read = reader(() => ({
   num_experts_per_tok: count(),
   moe_intermediate_size: or(dimension(), 1408),
   first_k_dense_replace: or(count(0), 0),
-  sliding_window: or(orNull(positions()), 4096),
+  ...slidingFields(4096),
   max_window_layers: or(count(0), 62),
-  layer_types: maybe(list(text())),
 }));
 
 /** rednote's dots.llm1: DeepSeek-V3's experts under Qwen 3's attention. Source: `models/dots1/modeling_dots1.py`. */
@@ -56,8 +44,10 @@ export const dots1 = llamaLike({
       normedHeads: true,
       variants: crossed(
         variantsBy(layers, (index) => index >= config.first_k_dense_replace, [{}, { feedForward }]),
-        slidingVariants(layers, config.sliding_window, (index) =>
-          types ? types[index] === "sliding_attention" : index >= config.max_window_layers,
+        slidingVariants(
+          layers,
+          config.sliding_window,
+          slidingBy(types, (index) => index >= config.max_window_layers),
         ),
       ),
     };

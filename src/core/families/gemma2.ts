@@ -1,7 +1,7 @@
-import { flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
+import { flag, or, reader } from "../config/schema.ts";
 import { SANDWICH_NORMS } from "../towers/causal-lm.ts";
 import { slidingVariants } from "../towers/layer-variants.ts";
-import { decoderFields } from "./decoder-config.ts";
+import { decoderFields, slidingBy, slidingFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
 /** Gemma2Config and VaultGemmaConfig (transformers 5.18). */
@@ -18,8 +18,7 @@ const read = reader(() => ({
     tied: true,
   }),
   attention_bias: or(flag(), false),
-  sliding_window: or(orNull(positions()), 4096),
-  layer_types: maybe(list(text())),
+  ...slidingFields(4096),
 }));
 
 /** Every second layer slides, the first one included. */
@@ -35,8 +34,10 @@ const gemma = (name: string, classes: string, norms: readonly string[]) =>
       bias: { qkv: bias, o: bias },
       norms,
       scaledEmbedding: true,
-      variants: slidingVariants(sizes.layers, window, (index) =>
-        types ? types[index] === "sliding_attention" : index % 2 === 0,
+      variants: slidingVariants(
+        sizes.layers,
+        window,
+        slidingBy(types, (index) => index % 2 === 0),
       ),
     }),
   });

@@ -27,6 +27,7 @@ import { dots1 } from "./dots1.ts";
 import { electra } from "./electra.ts";
 import { encodec } from "./encodec.ts";
 import { ernie45, ernie45Moe } from "./ernie4-5.ts";
+import { exaoneMoe } from "./exaone-moe.ts";
 import { exaone4 } from "./exaone4.ts";
 import { falcon } from "./falcon.ts";
 import { falconH1 } from "./falcon-h1.ts";
@@ -48,7 +49,6 @@ import { gptNeoX } from "./gpt-neox.ts";
 import { gptOss } from "./gpt-oss.ts";
 import { gpt2, gptBigCode } from "./gpt2.ts";
 import { codegen, gptj } from "./gptj.ts";
-import { granite } from "./granite.ts";
 import { graniteHybrid } from "./granite-hybrid.ts";
 import { graniteMoe, graniteMoeShared } from "./granite-moe.ts";
 import { graniteSpeech } from "./granite-speech.ts";
@@ -63,7 +63,7 @@ import { jetmoe } from "./jetmoe.ts";
 import { kimiAudio } from "./kimi-audio.ts";
 import { kyutaiSpeechToText } from "./kyutai-speech-to-text.ts";
 import { lfm2, lfm2Moe } from "./lfm2.ts";
-import { llama } from "./llama.ts";
+import { granite, llama } from "./llama.ts";
 import { llama4, llama4Text } from "./llama4.ts";
 import { llava, llavaNext } from "./llava.ts";
 import { longcatFlash } from "./longcat-flash.ts";
@@ -71,6 +71,7 @@ import { longformer } from "./longformer.ts";
 import { falconMamba, mamba, mamba2 } from "./mamba.ts";
 import { midashengLm } from "./midashenglm.ts";
 import { mimi } from "./mimi.ts";
+import { minicpm } from "./minicpm.ts";
 import { minicpm3 } from "./minicpm3.ts";
 import { minicpmo } from "./minicpmo.ts";
 import { minimax, minimaxM2 } from "./minimax.ts";
@@ -310,10 +311,12 @@ export const families: readonly Family[] = [
   glm,
   glm4,
   exaone4,
+  exaoneMoe,
   ernie45,
   ernie45Moe,
   minimax,
   minimaxM2,
+  minicpm,
   minicpm3,
   ministral,
   ministral3,
