@@ -52,6 +52,8 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
   const workload = settleWorkload(model, options, assumptions);
   oneSequence(setup, workload.batchSize);
   const values = axesOf(workload, expansionOf(model, setup));
+  const serving = engine.serving?.(model, setup, values) ?? null;
+  if (serving) assumptions.push(...(engine.warns?.(serving) ?? []));
   const { ledger, stages } = fullest(stagesOf(engine, model, setup), engine.phases(model), values);
   return new MemoryReport({
     schemaVersion: 1,
@@ -76,7 +78,7 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
     },
     ...totalsOf(ledger.lines, engine.phases(model)),
     stages,
-    serving: engine.serving?.(model, setup, values) ?? null,
+    serving,
     ledger,
     assumptions,
     checkpoint: options.checkpoint ? checked(model, options.checkpoint, options) : null,

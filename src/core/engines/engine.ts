@@ -146,6 +146,8 @@ export interface Engine {
   stages?(model: Model, setup: Setup): readonly Stage[];
   /** What a server would log and how many requests it holds; only engines that serve have it. */
   serving?(model: Model, setup: Setup, values: AxisValues): Serving;
+  /** What it would not do as asked, as sentences. */
+  warns?(serving: Serving): readonly string[];
 }
 
 /** What one device of a pipeline holds. */
@@ -159,6 +161,8 @@ export interface Stage {
 export interface Serving {
   readonly engineVersion: string;
   readonly maxModelLen: number;
+  /** The longest context that the config allows, rotary scaling included; null where it states none. */
+  readonly derivedMaxModelLen: number | null;
   readonly maxNumSeqs: number;
   readonly maxNumBatchedTokens: number;
   readonly blockSize: number;

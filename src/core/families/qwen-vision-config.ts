@@ -134,7 +134,7 @@ const third =
     prefix: string,
     tower: string,
     merger: QwenVisionHabits["merger"],
-    deepstack: Omit<NonNullable<QwenVisionHabits["deepstack"]>, "count">,
+    deepstack?: Omit<NonNullable<QwenVisionHabits["deepstack"]>, "count">,
   ): Tower =>
   (raw, context) => {
     const config = readThird(raw, context);
@@ -163,7 +163,9 @@ const third =
         patchBias: true,
         positions: config.num_position_embeddings,
         merger,
-        deepstack: { ...deepstack, count: config.deepstack_visual_indexes.length },
+        ...(deepstack && {
+          deepstack: { ...deepstack, count: config.deepstack_visual_indexes.length },
+        }),
       },
       context,
     );
@@ -174,6 +176,9 @@ const mergerInVl = { norm: "norm", matrices: SIBLINGS } as const;
 
 export const qwen3VlVision = third("Qwen3VL", "Qwen3VLVisionModel", mergerInVl, inVl);
 export const qwen3VlMoeVision = third("Qwen3VLMoe", "Qwen3VLMoeVisionModel", mergerInVl, inVl);
+/** Qwen3.5 hands nothing on from inner layers. */
+export const qwen35Vision = third("Qwen3_5", "Qwen3_5VisionModel", mergerInVl);
+export const qwen35MoeVision = third("Qwen3_5Moe", "Qwen3_5MoeVisionModel", mergerInVl);
 export const qwen3OmniVision = third(
   "Qwen3OmniMoe",
   "Qwen3OmniMoeVisionEncoder",

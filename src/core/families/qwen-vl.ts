@@ -9,8 +9,11 @@ import {
   qwen3VlMoeVision,
   qwen3VlVision,
   qwen25VlVision,
+  qwen35MoeVision,
+  qwen35Vision,
 } from "./qwen-vision-config.ts";
 import { qwen2VlText, qwen25VlText } from "./qwen2-text.ts";
+import { qwen35Moe as qwen35MoeText, qwen35 as qwen35Text } from "./qwen3-next.ts";
 import { qwen3VlMoeText, qwen3VlText } from "./qwen3-text.ts";
 
 const readTie = reader(() => ({ tie_word_embeddings: or(flag(), false) }));
@@ -89,5 +92,23 @@ export const qwen3VlMoe = qwenVl({
   classes: "Qwen3VLMoe",
   vision: qwen3VlMoeVision,
   text: qwen3VlMoeText,
+  flat: false,
+});
+
+/** Qwen3.5: delta nets and attention in the language model. Source: `models/qwen3_5/modeling_qwen3_5.py`. */
+export const qwen35Vl = qwenVl({
+  name: "qwen3_5",
+  classes: "Qwen3_5",
+  vision: qwen35Vision,
+  text: qwen35Text.language,
+  flat: false,
+});
+
+/** Qwen3.5 with experts. Source: `models/qwen3_5_moe/modeling_qwen3_5_moe.py`. */
+export const qwen35MoeVl = qwenVl({
+  name: "qwen3_5_moe",
+  classes: "Qwen3_5Moe",
+  vision: qwen35MoeVision,
+  text: qwen35MoeText.language,
   flat: false,
 });
