@@ -39,7 +39,7 @@ def of(model, config, dtype, asked, recorder):
 
     kind = config.model_type
     seconds = asked.get("sec")
-    if kind in SPECIAL:
+    if kind in SPECIAL and seconds:
         SPECIAL[kind](batch, asked, config, full, floats, ids, whole)
         return fed
     encodes = getattr(config, "is_encoder_decoder", False)
@@ -71,27 +71,111 @@ def speech_seq2seq(batch, asked, config, full, floats, ids, whole):
     start(config, full, batch, asked)
 
 
-def audio_tokens(batch, asked, config, full, floats, ids, whole, *, bins, frames, mask, token, windows=1):
-    floats("input_features", batch * windows, bins, frames)
-    if mask:
-        full(mask, (batch * windows, frames))
-    ids(asked["prompt"], asked["audio_tokens"], token)
+def windows(seconds, length=30):
+    return -(-int(seconds) // length)
 
 
-def qwen2_audio(batch, asked, config, full, floats, ids, whole):
-    floats("input_features", batch, config.audio_config.num_mel_bins, 3000)
-    full("feature_attention_mask", (batch, 3000))
-    ids(asked["prompt"], asked["audio_tokens"], config.audio_token_id)
+def with_audio(tokens, asked, ids, token):
+    """A prompt of `text` tokens with one placeholder for each piece of audio."""
+    asked["audio_tokens"] = tokens
+    asked["prompt"] = asked["text"] + tokens
+    ids(asked["prompt"], tokens, token)
 
 
-def voxtral(batch, asked, config, full, floats, ids, whole):
-    windows = -(-int(asked["sec"]) // 30)
-    floats("input_features", batch * windows, config.audio_config.num_mel_bins, 3000)
-    ids(asked["prompt"], asked["audio_tokens"], config.audio_token_id)
+def mel_windows(tokens_a_window, mask):
+    """Whisper's spectrograms, cut into windows of 30 s, with a mask of their frames where the model takes one."""
+
+    def make(batch, asked, config, full, floats, ids, whole):
+        n = windows(asked["sec"])
+        floats("input_features", batch * n, config.audio_config.num_mel_bins, 3000)
+        if mask:
+            full(mask, (batch * n, 3000))
+        with_audio(n * tokens_a_window, asked, ids, config.audio_token_id)
+
+    return make
+
+
+def qwen3_asr(batch, asked, config, full, floats, ids, whole):
+    frames = int(asked["sec"] * 100)
+    floats("input_features", batch, config.audio_config.num_mel_bins, frames)
+    full("input_features_mask", (batch, frames))
+    with_audio(13 * (frames // 100), asked, ids, config.audio_token_id)
+
+
+def granite_speech(batch, asked, config, full, floats, ids, whole):
+    """Two mel frames side by side; blocks of `window_size` positions become `window_size / downsample_rate` tokens."""
+    positions = int(asked["sec"] * 50)
+    tokens = -(-positions // config.window_size) * (config.window_size // config.downsample_rate)
+    floats("input_features", batch, positions, config.encoder_config.input_dim)
+    with unset_fake_temporarily():
+        seen = torch.ones((batch, tokens), dtype=torch.bool)
+    whole("input_features_mask", seen)
+    with_audio(tokens, asked, ids, config.audio_token_id)
+
+
+def fun_asr_nano(batch, asked, config, full, floats, ids, whole):
+    """Seven frames side by side, every sixth; each becomes a token."""
+    positions = -(-int(asked["sec"] * 100) // 6)
+    floats("input_features", batch, positions, config.audio_config.input_size if hasattr(config.audio_config, "input_size") else 560)
+    full("input_features_mask", (batch, positions))
+    with_audio(positions, asked, ids, config.audio_token_id)
+
+
+def frames_first(bins, per_second=100, mask=True):
+    """Frames × bins, with their mask; a decoder, where there is one, starts from its prompt."""
+
+    def make(batch, asked, config, full, floats, ids, whole):
+        frames = int(asked["sec"] * per_second)
+        width = bins if isinstance(bins, int) else bins(config)
+        floats("input_features", batch, frames, width)
+        if mask:
+            full("attention_mask", (batch, frames))
+        if asked.get("prompt"):
+            start(config, full, batch, asked)
+
+    return make
+
+
+def waveform(rate, channels=True):
+    def make(batch, asked, config, full, floats, ids, whole):
+        samples = int(asked["sec"] * (getattr(config, "sampling_rate", None) or rate))
+        floats("input_values", batch, *((getattr(config, "audio_channels", 1) or 1,) if channels else ()), samples)
+
+    return make
+
+
+def moonshine(batch, asked, config, full, floats, ids, whole):
+    floats("input_values", batch, int(asked["sec"] * 16000))
+    start(config, full, batch, asked)
+
+
+def text_only(batch, asked, config, full, floats, ids, whole):
+    ids(asked.get("prompt") or asked["enc"])
 
 
 SPECIAL = {
     "speech_to_text": speech_seq2seq,
-    "qwen2_audio": qwen2_audio,
-    "voxtral": voxtral,
+    "qwen2_audio": mel_windows(750, "feature_attention_mask"),
+    "voxtral": mel_windows(375, None),
+    "audioflamingo3": mel_windows(750, "input_features_mask"),
+    "musicflamingo": mel_windows(750, "input_features_mask"),
+    "glmasr": mel_windows(375, "input_features_mask"),
+    "qwen3_asr": qwen3_asr,
+    "granite_speech": granite_speech,
+    "granite_speech_plus": granite_speech,
+    "fun_asr_nano": fun_asr_nano,
+    "parakeet_ctc": frames_first(lambda c: c.encoder_config.num_mel_bins),
+    "parakeet_tdt": frames_first(lambda c: c.encoder_config.num_mel_bins),
+    "parakeet_rnnt": frames_first(lambda c: c.encoder_config.num_mel_bins),
+    "parakeet_encoder": frames_first(lambda c: c.num_mel_bins),
+    "cohere_asr": frames_first(lambda c: c.encoder_config.num_mel_bins),
+    "canary": frames_first(lambda c: c.encoder_config.num_mel_bins),
+    "wav2vec2-bert": frames_first(160, 50, False),
+    "seamless_m4t": frames_first(160, 50, False),
+    "seamless_m4t_v2": frames_first(160, 50, False),
+    "moonshine": moonshine,
+    "moonshine_streaming": moonshine,
+    "encodec": waveform(24000),
+    "dac": waveform(24000),
+    "mimi": waveform(24000),
 }

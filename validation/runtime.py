@@ -1,10 +1,11 @@
 """What transformers allocates while it runs, without a GPU: bytes of live tensors above parameters and buffers at the peak of
 each phase, and the caches, for runs of one model. Needs torch 2.13 (CPU) and transformers 5.18; nothing is downloaded.
 
-usage: runtime.py CONFIG.json OUT.json [--class NAME] [--part CONFIG_KEY] [--source NAME] RUN ...
+usage: runtime.py CONFIG.json OUT.json [--class NAME] [--part CONFIG_KEY] [--model NAME] [--set KEY=NUMBER]... RUN ...
        a RUN is key=value pairs with commas: dtype=bf16,attn=flash,batch=4,prompt=512   (attn: eager, flash or math)
        prompt: decoder tokens, audio and images included; sec: seconds of audio; enc: tokens that an encoder reads;
        text: tokens beside the audio; new: tokens to generate (3); top=N lists the largest tensors at each peak
+       --set text_config.num_hidden_layers=6 makes a model shallower, which changes no layer's peak but saves time
 
 The model is built from its config with fake tensors on a "cuda" device, and the real `generate()` (or `forward()`, where
 nothing is generated) runs under `recorder.py`; `sdpa.py` chooses attention kernels as a CUDA build would.
@@ -185,15 +186,12 @@ def run(raw, name, asked):
         recorder.ops = asked.get("top")
         recorder.fix([*model.parameters(), *model.buffers()])
         held = {}
-        logits = []
-        generates = bool(asked.get("prompt")) and hasattr(model, "generate")
-        forward = model.forward
-
         torch.nn.functional.scaled_dot_product_attention = imitation("math" if attn == "math" else None)
         with torch.no_grad(), recorder:
             recorder.phases["sample"] = {"peak": 0, "peak_with_workspace": 0, "start": 0}
             recorder.phase_stack = ["sample"]
             fed = inputs.of(model, config, dtype, asked, recorder)
+            generates = bool(asked.get("prompt")) and hasattr(model, "generate")
             phases = phases_of(model, generates)
             with watched(model, recorder, phases) as turns:
                 turns["generates"] = generates
@@ -232,12 +230,30 @@ def parsed(text):
     return out
 
 
+def changed(raw, text):
+    """Sets one number of a config; lists with an entry for each of so many are cut. Returns what changed, by dotted key."""
+    key, value = text.split("=")
+    *way, last = key.split(".")
+    at = raw
+    for part in way:
+        at = at[part]
+    before, at[last] = at[last], int(value)
+    prefix = "".join(f"{part}." for part in way)
+    out = {key: int(value)}
+    for name, entry in at.items():
+        if isinstance(entry, list) and len(entry) == before:
+            at[name] = out[prefix + name] = entry[: int(value)]
+    return out
+
+
 def main(argv):
-    options = {"class": None, "part": None, "source": None}
+    options = {"class": None, "part": None, "model": None, "set": []}
     rest = []
     while argv:
         arg = argv.pop(0)
-        if arg.startswith("--"):
+        if arg == "--set":
+            options["set"].append(argv.pop(0))
+        elif arg.startswith("--"):
             options[arg[2:]] = argv.pop(0)
         else:
             rest.append(arg)
@@ -246,17 +262,21 @@ def main(argv):
         raw = json.load(file)
     if options["part"]:
         raw = raw[options["part"]]
+    sets = {}
+    for text in options["set"]:
+        sets |= changed(raw, text)
     name = options["class"] or raw["architectures"][0]
     head = {
-        "model": options["source"] or path.split("/")[-1].removesuffix(".json").replace("__", "/"),
+        "model": options["model"] or path.split("/")[-1].removesuffix(".json").replace("__", "/"),
         "source": "validation/runtime.py",
         "class": name,
         "transformers": transformers.__version__,
         "torch": torch.__version__,
+        **({"set": sets} if sets else {}),
     }
     rows = []
     for text in runs:
-        record = run(dict(raw), name, parsed(text))
+        record = run(json.loads(json.dumps(raw)), name, parsed(text))
         gc.collect()
         rows.append(json.dumps(record))
     body = f"{json.dumps(head)[:-1]},\"runs\":[\n" + ",\n".join(rows) + "\n]}\n"

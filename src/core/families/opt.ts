@@ -71,7 +71,7 @@ export const opt = decoderOnly({
             ],
             bias,
             span: { kind: "causal" },
-            scores: "scaled-copy",
+            scores: "fp32-softmax",
             cached: true,
           }),
           layerNorm("self_attn_layer_norm", width, { affine }),

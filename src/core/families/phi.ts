@@ -1,4 +1,4 @@
-import { flag, or, reader } from "../config/schema.ts";
+import { flag, or, reader, text } from "../config/schema.ts";
 import { plainFeedForward } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { PARALLEL_NORMS } from "../towers/causal-lm.ts";
@@ -19,6 +19,7 @@ const read = reader(() => ({
     tied: false,
   }),
   qk_layernorm: or(flag(), false),
+  hidden_act: or(text(), "gelu_new"),
 }));
 
 /** Phi 1, 1.5 and 2: biases everywhere, the head included. Source: `models/phi/modeling_phi.py`. */
@@ -48,7 +49,9 @@ export const phi = llamaLike({
         layerNorm("q_layernorm", share),
         layerNorm("k_layernorm", share),
       ],
-      feedForward: plainFeedForward("PhiMLP", "mlp", width, inner, ["fc1", "fc2"]),
+      feedForward: plainFeedForward("PhiMLP", "mlp", width, inner, ["fc1", "fc2"], {
+        activation: config.hidden_act,
+      }),
       rotated: rotatedValues(headDim, raw, context, 0.5),
     };
   },

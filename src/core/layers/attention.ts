@@ -101,6 +101,7 @@ export function attention(className: string, name: string, options: AttentionOpt
       over,
       span: options.span,
       scores: options.scores,
+      ...(options.names.some(([which]) => which === "qkv") && { fused: true as const }),
       ...options.habits,
     },
     ...(state && { state }),

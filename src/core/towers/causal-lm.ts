@@ -275,6 +275,13 @@ function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: Layer
     own.layer ?? `${classes}DecoderLayer`,
     "layers",
     [attend, feedForward, ...norms.map((name) => norm(name, width)), ...(habits.extra ?? [])],
-    { op: { kind: "layer", width, blocks: [{ run: attend.name }, { run: feedForward.name }] } },
+    {
+      op: {
+        kind: "layer",
+        width,
+        blocks: [{ run: attend.name }, { run: feedForward.name }],
+        ...(norms === POST_NORMS && { norms: "after" as const }),
+      },
+    },
   );
 }

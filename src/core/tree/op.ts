@@ -99,6 +99,8 @@ export interface AttentionOp {
   readonly latent?: { readonly unrotated: number };
   /** A learned score beside those of the keys, for every head: attention to nothing. */
   readonly sinks?: true;
+  /** One matrix makes queries, keys and values: its output stays while they are used, as views or turned into new ones. */
+  readonly fused?: true;
   /** It returns no attention weights, so that its layer keeps none. */
   readonly returns?: "nothing";
 }
@@ -122,6 +124,8 @@ export interface FeedForwardOp {
   readonly gated: boolean;
   /** What the gate was made of stays referenced: half of one matrix's output, or a variable of its own. */
   readonly keepsGate?: true;
+  /** Tensors of the inner width that the activation holds at once, its input included; two (input and result) unless stated. */
+  readonly activation?: number;
 }
 
 /** A routed mixture of gated feed-forwards: each token goes through `perToken` of `experts`. */
@@ -201,6 +205,8 @@ export interface FeatureMap {
   readonly label: string;
   readonly steps: readonly Step[];
   readonly width: number;
+  /** One for all sequences: a weight that is computed anew. */
+  readonly once?: true;
   /** It only exists in half precision, as a copy. */
   readonly only?: "half";
   /** Bytes of an element, where they are not those of the model's dtype. */

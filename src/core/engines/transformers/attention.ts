@@ -77,19 +77,23 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
   const wide = op.paddedDim ?? op.headDim;
   const queries = hidden(flow, headsHere(flow, op.heads) * wide);
   const keys = hidden(flow, headsHere(flow, op.kvHeads) * wide);
+  const asking = queriesOf(op, flow, queries);
   const own: HeldBuffer[] = cached
     ? paddedCache(op, flow)
-    : [held("keys", keys), held("values", keys)];
+    : [
+        ...(op.fused && !flow.rotated ? [] : [held("keys", keys)]),
+        ...(op.fused ? [] : [held("values", keys)]),
+      ];
   const grouped = copied(op);
   const repeated: HeldBuffer[] = grouped
     ? [held("repeated keys", repeat(op, flow)), held("repeated values", repeat(op, flow))]
     : [];
   if (op.relative) {
     const one = scores(op, flow, half(flow) ? 2 : 4);
-    return relativeMoments(op, flow, [held("queries", queries), ...own], one);
+    return relativeMoments(op, flow, [...asking, ...own], one);
   }
   if (isEager(op, flow)) {
-    const buffers = [held("queries", queries), ...own];
+    const buffers = [...asking, ...own];
     if (op.span.kind === "chunk" && op.span.folded === "one by one") {
       const block = times(op.span.size, "positions in a block");
       const seen = { ...flow, sequences: [], queries: block, keys: block };
@@ -113,7 +117,7 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
   const output = held("attention output", queries);
   // The flash kernel keeps the layout of the queries, so that the output projection needs a copy; the fp32 kernel does not.
   const copy = half(flow) && !cached ? [held("its copy for the projection", queries)] : [];
-  const flash: Moment = { at: "", buffers: [held("queries", queries), ...own, output, ...copy] };
+  const flash: Moment = { at: "", buffers: [...asking, ...own, output, ...copy] };
   const rotated: Moment = {
     at: "rotary",
     buffers: [
@@ -121,9 +125,9 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
       held("keys", [times(2, ""), ...keys]),
     ],
   };
-  const moments = [flash, ...(op.scores === "fp32-softmax" && cached ? [rotated] : [])];
+  const moments = [flash, ...(flow.rotated && cached ? [rotated] : [])];
   if (grouped && !half(flow)) {
-    const math = mathKernel(op, flow, queries);
+    const math = mathKernel(op, flow, asking, queries);
     if (op.span.kind === "causal") moments.push(math);
     if (op.span.kind === "window")
       moments.push({ ...math, when: { axis: "prompt", below: op.span.size } });
@@ -132,10 +136,19 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
     moments.push({
       at: "",
       when: { axis: "prompt", atLeast: op.span.size },
-      buffers: [held("queries", queries), output, ...repeated, held("window mask", masks(flow))],
+      buffers: [...asking, output, ...repeated, held("window mask", masks(flow))],
     });
   }
   return moments;
+}
+
+/** Queries, or what one matrix made of them together with keys and values, of which rotation makes new ones. */
+function queriesOf(op: AttentionOp, flow: Flow, queries: Product): HeldBuffer[] {
+  const own = held("queries", queries);
+  if (!op.fused) return [own];
+  const wide = headsHere(flow, op.heads + 2 * op.kvHeads) * op.headDim;
+  const all = held("queries, keys and values of one matrix", hidden(flow, wide));
+  return flow.rotated ? [all, own] : [all];
 }
 
 /** Keys and values are copied for every query head of a group; a single head is only viewed so. */
@@ -188,11 +201,16 @@ const masks = (flow: Flow): Product => [
  * Grouped heads in fp32 fit neither the flash nor the memory-efficient kernel of PyTorch 2.13: SDPA computes them in
  * plain steps, with repeated keys and values and two copies of the scores (a boolean mask between them).
  */
-function mathKernel(op: AttentionOp, flow: Flow, queries: Product): Moment {
+function mathKernel(
+  op: AttentionOp,
+  flow: Flow,
+  asking: readonly HeldBuffer[],
+  queries: Product,
+): Moment {
   return {
     at: "sdpa math",
     buffers: [
-      held("queries", queries),
+      ...asking,
       held("scaled queries", queries),
       held("repeated keys", repeat(op, flow)),
       held("repeated values", repeat(op, flow)),

@@ -38,7 +38,10 @@ export function findOp<Kind extends Op["kind"]>(root: Module, kind: Kind): OpOf<
 
 /** The moments of a tower: its front end, then one layer of each kind (layers reuse each other's memory). */
 export function towerMoments({ module, op }: Tower, pass: Flow): Moment[] {
-  const flow = op.runsOver && pass.phase === "encode" ? over(op.runsOver, pass) : pass;
+  const flow: Flow = {
+    ...(op.runsOver && pass.phase === "encode" ? over(op.runsOver, pass) : pass),
+    ...(op.rotary !== undefined && { rotated: true }),
+  };
   const layers = layersOf(module);
   const entry = held("embedded input", hidden(flow, op.width));
   const frame = [
