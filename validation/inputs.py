@@ -121,11 +121,11 @@ def fun_asr_nano(batch, asked, config, full, floats, ids, whole):
     with_audio(positions, asked, ids, config.audio_token_id)
 
 
-def frames_first(bins, per_second=100, mask=True):
-    """Frames × bins, with their mask; a decoder, where there is one, starts from its prompt."""
+def frames_first(bins, per_second=100, mask=True, extra=0):
+    """Frames × bins, with their mask; a decoder starts from its prompt. A centred spectrogram has one frame more (`extra`)."""
 
     def make(batch, asked, config, full, floats, ids, whole):
-        frames = int(asked["sec"] * per_second)
+        frames = int(asked["sec"] * per_second) + extra
         width = bins if isinstance(bins, int) else bins(config)
         floats("input_features", batch, frames, width)
         if mask:
@@ -164,12 +164,12 @@ SPECIAL = {
     "granite_speech": granite_speech,
     "granite_speech_plus": granite_speech,
     "fun_asr_nano": fun_asr_nano,
-    "parakeet_ctc": frames_first(lambda c: c.encoder_config.num_mel_bins),
-    "parakeet_tdt": frames_first(lambda c: c.encoder_config.num_mel_bins),
-    "parakeet_rnnt": frames_first(lambda c: c.encoder_config.num_mel_bins),
+    "parakeet_ctc": frames_first(lambda c: c.encoder_config.num_mel_bins, extra=1),
+    "parakeet_tdt": frames_first(lambda c: c.encoder_config.num_mel_bins, extra=1),
+    "parakeet_rnnt": frames_first(lambda c: c.encoder_config.num_mel_bins, extra=1),
     "parakeet_encoder": frames_first(lambda c: c.num_mel_bins),
-    "cohere_asr": frames_first(lambda c: c.encoder_config.num_mel_bins),
-    "canary": frames_first(lambda c: c.encoder_config.num_mel_bins),
+    "cohere_asr": frames_first(lambda c: c.encoder_config.num_mel_bins, extra=1),
+    "canary": frames_first(lambda c: c.encoder_config.num_mel_bins, extra=1),
     "wav2vec2-bert": frames_first(160, 50, False),
     "seamless_m4t": frames_first(160, 50, False),
     "seamless_m4t_v2": frames_first(160, 50, False),

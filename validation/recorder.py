@@ -249,6 +249,9 @@ class Recorder(TorchDispatchMode):
 
     def nonzero(self, mask):
         value = self.value(mask)
+        if not mask.is_contiguous():
+            # Nonzero.cu makes the mask contiguous.
+            self.extra += mask.numel()
         out = mask.new_empty((self.count(mask), mask.dim()), dtype=torch.int64)
         if value is not None:
             with unset_fake_temporarily():

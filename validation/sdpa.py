@@ -19,10 +19,11 @@ def choose(q, k, v, mask, causal, gqa):
         return "math"
     square = not causal or q.shape[-2] == k.shape[-2]
     dims = q.shape[-1] == k.shape[-1] == v.shape[-1]
-    if half and mask is None and dims and q.shape[-1] <= 256 and square and (heads or groups):
+    flash, efficient = torch._C._get_flash_sdp_enabled(), torch._C._get_mem_efficient_sdp_enabled()
+    if flash and half and mask is None and dims and q.shape[-1] <= 256 and square and (heads or groups):
         return "flash"
     align = 8 if half else 4
-    if heads and q.shape[-1] == k.shape[-1] and q.shape[-1] % align == 0 and v.shape[-1] % align == 0:
+    if efficient and heads and q.shape[-1] == k.shape[-1] and q.shape[-1] % align == 0 and v.shape[-1] % align == 0:
         return "efficient"
     return "math"
 

@@ -90,6 +90,8 @@ function model(config: Config, kind: Kind, place: Place) {
       ],
       blocks: ["attn", ...(crosses ? ["crossattention"] : []), "mlp"],
       exit: [layerNorm("ln_f", width)],
+      positions: "each",
+      keepsFirst: 1,
     },
     place,
   );

@@ -78,8 +78,12 @@ export const opt = decoderOnly({
           ...feedForwardPair(width, config.ffn_dim, ["fc1", "fc2"], { bias }),
           layerNorm("final_layer_norm", width, { affine }),
         ],
-        blocks: ["self_attn", { kind: "feed-forward", width, inner: config.ffn_dim, gated: false }],
+        blocks: [
+          "self_attn",
+          { kind: "feed-forward", width, inner: config.ffn_dim, gated: false, rebinds: true },
+        ],
         exit: [],
+        positions: "each",
       },
       { ...place, backbone: `${place.backbone}.decoder` },
     );

@@ -31,6 +31,7 @@ export const phi = llamaLike({
   read,
   habits: (config, { sizes: { width, inner, heads, headDim }, raw, context }) => {
     const share = Math.floor(width / heads);
+    const rotated = rotatedValues(headDim, raw, context, 0.5);
     return {
       classes: "Phi",
       bias: { qkv: true, o: true, head: true },
@@ -44,6 +45,7 @@ export const phi = llamaLike({
           ["v", "v_proj"],
           ["o", "dense"],
         ],
+        habits: { sliced: rotated },
       },
       normedHeads: config.qk_layernorm && [
         layerNorm("q_layernorm", share),
@@ -52,7 +54,7 @@ export const phi = llamaLike({
       feedForward: plainFeedForward("PhiMLP", "mlp", width, inner, ["fc1", "fc2"], {
         activation: config.hidden_act,
       }),
-      rotated: rotatedValues(headDim, raw, context, 0.5),
+      rotated,
     };
   },
 });

@@ -86,6 +86,8 @@ export interface DecoderHabits {
   readonly feedForward?: Module;
   /** The embedding is scaled by a number that lives in a buffer, of fp32 unless another is named (Gemma). */
   readonly scaledEmbedding?: boolean | Dtype;
+  /** Hidden states of the first block that keep a name while the later ones run. */
+  readonly keepsFirst?: number;
   /** Modules of every layer besides attention, feed-forward and norms, after them. */
   readonly extra?: readonly Module[];
   /** In place of the token table, after the layers: tables of codes (a talker's). */
@@ -192,6 +194,8 @@ interface Shell {
   readonly children: readonly (Module | undefined)[];
   /** Width of the cosines and sines that are made once for all layers. */
   readonly rotary?: number | undefined;
+  /** Learned positions: of each sequence, or once for all. */
+  readonly positions?: "each" | "once";
   readonly headBias?: boolean | undefined;
   /** Width that the head takes, where the backbone projects its own to another one. */
   readonly headWidth?: number;
@@ -203,7 +207,13 @@ export function languageModel(shell: Shell): LanguageModel {
   const { place, vocab, width, rotary } = shell;
   const backbone = module(shell.class, lastOf(place.backbone), shell.children, {
     component: "text_model",
-    op: { kind: "tower", side: "decoder", width, ...(rotary !== undefined && { rotary }) },
+    op: {
+      kind: "tower",
+      side: "decoder",
+      width,
+      ...(rotary !== undefined && { rotary }),
+      ...(shell.positions && { positions: shell.positions }),
+    },
   });
   const sizes = { width: shell.headWidth ?? width, vocab, tied: shell.tiedTo !== undefined };
   const head = languageHead(sizes, place, shell.logits, {
@@ -281,6 +291,7 @@ function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: Layer
         width,
         blocks: [{ run: attend.name }, { run: feedForward.name }],
         ...(norms === POST_NORMS && { norms: "after" as const }),
+        ...(habits.keepsFirst !== undefined && { keepsFirst: habits.keepsFirst }),
       },
     },
   );

@@ -37,12 +37,13 @@ export function decoding(op: AttentionOp, flow: Flow): Moment[] {
     });
     return [...moments, ...viewed(op, seen, moments.at(-1))];
   }
-  if (grouped && !half(flow)) {
+  if (op.kvHeads < op.heads && !half(flow)) {
     moments.push({
       at: "sdpa math",
       buffers: [
         queries,
-        ...repeated,
+        held("repeated keys", repeat(op, seen)),
+        held("repeated values", repeat(op, seen)),
         held("scaled keys", repeat(op, seen)),
         held("scores", scores(op, seen, 8)),
       ],
