@@ -144,6 +144,25 @@ def waveform(rate, channels=True):
     return make
 
 
+def gemma3n(batch, asked, config, full, floats, ids, whole):
+    """Filter banks of whole frames; the audio always takes the same number of tokens."""
+    frames = int(asked["sec"] * 100) - 2
+    floats("input_features", batch, frames, config.audio_config.input_feat_size)
+    with unset_fake_temporarily():
+        seen = torch.ones((batch, frames), dtype=torch.bool)
+    whole("input_features_mask", seen)
+    with_audio(config.audio_soft_tokens_per_image, asked, ids, config.audio_token_id)
+
+
+def clap(batch, asked, config, full, floats, ids, whole):
+    """Ten seconds, whatever comes in, and one token of text."""
+    floats("input_features", batch, 1, 1001, config.audio_config.num_mel_bins)
+    with unset_fake_temporarily():
+        longer = torch.zeros((batch, 1), dtype=torch.bool)
+    whole("is_longer", longer)
+    full("input_ids", (batch, 1), TOKEN)
+
+
 def moonshine(batch, asked, config, full, floats, ids, whole):
     floats("input_values", batch, int(asked["sec"] * 16000))
     start(config, full, batch, asked)
@@ -173,6 +192,8 @@ SPECIAL = {
     "wav2vec2-bert": frames_first(160, 50, False),
     "seamless_m4t": frames_first(160, 50, False),
     "seamless_m4t_v2": frames_first(160, 50, False),
+    "clap": clap,
+    "gemma3n": gemma3n,
     "moonshine": moonshine,
     "moonshine_streaming": moonshine,
     "encodec": waveform(24000),

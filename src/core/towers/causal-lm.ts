@@ -100,6 +100,8 @@ export interface DecoderHabits {
   readonly rotated?: number;
   /** Whether the head computes logits for the whole prompt or, with `logits_to_keep`, only for the last position. */
   readonly logits?: "all" | "last";
+  /** Something scales or caps the logits, which makes a second tensor. */
+  readonly copiedLogits?: true;
 }
 
 export const PROJECTIONS = [
@@ -155,6 +157,7 @@ export function causalLm(
     rotary: rotated * Math.max(1, habits.rotaryKinds?.length ?? 1),
     headBias: habits.bias?.head,
     logits: habits.logits,
+    copiedLogits: habits.copiedLogits,
   });
 }
 
@@ -200,6 +203,7 @@ interface Shell {
   /** Width that the head takes, where the backbone projects its own to another one. */
   readonly headWidth?: number;
   readonly logits?: "all" | "last" | undefined;
+  readonly copiedLogits?: true | undefined;
 }
 
 /** A backbone and its head, whatever lies in the backbone. */
@@ -219,6 +223,7 @@ export function languageModel(shell: Shell): LanguageModel {
   const head = languageHead(sizes, place, shell.logits, {
     tokens: shell.tiedTo,
     bias: shell.headBias,
+    copied: shell.copiedLogits,
   });
   return { backbone, head, width, vocab };
 }
@@ -229,6 +234,8 @@ interface HeadOptions {
   /** Path of the token table below the backbone. */
   readonly tokens?: string | undefined;
   readonly bias?: boolean | undefined;
+  /** Something scales or caps the logits. */
+  readonly copied?: true | undefined;
 }
 
 /**
@@ -239,7 +246,7 @@ export function languageHead(
   { width, vocab, tied }: Pick<DecoderSizes, "width" | "vocab" | "tied">,
   place: Place,
   positions: "all" | "last" = "last",
-  { tokens = "embed_tokens", bias = false }: HeadOptions = {},
+  { tokens = "embed_tokens", bias = false, copied }: HeadOptions = {},
 ): Module {
   return {
     ...linear(lastOf(place.head), width, vocab, {
@@ -248,7 +255,7 @@ export function languageHead(
       divide: { by: "columns" },
       ...(tied && { tiedTo: `${place.backbone}.${tokens}.weight` }),
     }),
-    op: { kind: "head", vocab, positions },
+    op: { kind: "head", vocab, positions, ...(copied && { copied }) },
   };
 }
 

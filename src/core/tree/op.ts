@@ -87,6 +87,8 @@ export type Op =
       readonly runsOver?: readonly Step[];
       /** It reads text, and does not run when audio comes in. */
       readonly reads?: "text";
+      /** Tensors of other lengths that its frame keeps: copies of the features. */
+      readonly maps?: readonly FeatureMap[];
       /** What turns features into the first hidden state. */
       readonly entry?: ConvFrontEnd;
     };

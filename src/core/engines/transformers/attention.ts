@@ -127,7 +127,8 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
         ];
   const flash: Moment = { at: "", buffers: [...asking, ...own, ...padding, output, ...copy] };
   const moments = [flash, ...(flow.rotated && cached ? turning(op, queries, keys, flow) : [])];
-  if (op.kvHeads < op.heads && !half(flow)) {
+  if (repeats(op)) moments.push({ ...flash, buffers: [...flash.buffers, ...repeated] });
+  if (groupsInMath(op, flow)) {
     const math = mathKernel(op, flow, asking, queries);
     if (op.span.kind === "causal") moments.push(math);
     if (op.span.kind === "window")
@@ -211,6 +212,16 @@ function queriesOf(op: AttentionOp, flow: Flow, queries: Product): HeldBuffer[] 
   const all = held("queries, keys and values of one matrix", hidden(flow, wide));
   return flow.rotated ? [all, own, ...turned] : [all];
 }
+
+/** The widest head that the flash kernel takes, and up to which transformers leaves groups to SDPA (`use_gqa_in_sdpa`). */
+const WIDEST_HEAD = 256;
+
+/** Grouped heads in fp32 that transformers leaves to SDPA, which has no kernel for them (PyTorch 2.13). */
+export const groupsInMath = (op: AttentionOp, flow: Flow): boolean =>
+  op.kvHeads < op.heads && !half(flow) && op.headDim <= WIDEST_HEAD && op.headDim === op.valueDim;
+
+/** Heads too wide for that: keys and values are repeated beforehand. */
+export const repeats = (op: AttentionOp): boolean => copied(op) && op.headDim > WIDEST_HEAD;
 
 /** Keys and values are copied for every query head of a group; a single head is only viewed so. */
 export const copied = ({ kvHeads, heads }: AttentionOp): boolean => kvHeads > 1 && kvHeads < heads;

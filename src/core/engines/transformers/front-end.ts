@@ -25,7 +25,7 @@ export function frontEnd(op: ConvFrontEnd, flow: Flow): Moment[] {
   });
 }
 
-const mapSize = ({ steps, width, bytes, once }: FeatureMap, flow: Flow): Product => [
+export const mapSize = ({ steps, width, bytes, once }: FeatureMap, flow: Flow): Product => [
   ...(once ? [] : flow.sequences),
   { of: "frames", label: "positions", through: steps },
   times(width, "channels"),

@@ -7,7 +7,7 @@ import type { HeldBuffer, Moment } from "../engine.ts";
 import { attentionMoments, folded, keptScores } from "./attention.ts";
 import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
 import { element, type Flow, held, hidden, isEager, meanwhile } from "./flow.ts";
-import { frontEnd } from "./front-end.ts";
+import { frontEnd, mapSize } from "./front-end.ts";
 import { mixerMoments } from "./mixer.ts";
 import { sharedPositions } from "./relative.ts";
 
@@ -65,6 +65,7 @@ export function towerMoments({ module, op }: Tower, pass: Flow): Moment[] {
             element(flow),
           ]),
         ]),
+    ...(op.maps ?? []).map((map) => held(map.label, mapSize(map, pass))),
     ...sharedOf(layers, flow),
     ...(op.rotary
       ? [held("rotary cosines and sines", [times(2, ""), ...hidden(flow, op.rotary)])]
