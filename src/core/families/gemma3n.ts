@@ -119,6 +119,7 @@ export const gemma3n: Family = {
         },
       ),
       lmHead({
+        copied: true,
         width: language.width,
         vocab: language.vocab,
         tiedTo: config.tie_word_embeddings && "model.language_model.embed_tokens.weight",

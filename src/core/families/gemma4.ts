@@ -72,6 +72,7 @@ export const gemma4: Family = {
         { op: { kind: "merge", checked: true, kept: false } },
       ),
       lmHead({
+        copied: true,
         width: language.width,
         vocab: language.vocab,
         tiedTo: tied && "model.language_model.embed_tokens.weight",

@@ -71,6 +71,8 @@ function sizesOf(
       inner: config.d_ff,
       buckets: config.relative_attention_num_buckets,
       gated: config.is_gated_act ?? first === "gated",
+      // T5Config: "gated-gelu" means `gelu_new`.
+      activation: config.feed_forward_proj === "gated-gelu" ? "gelu_new" : (rest[0] ?? first),
       biased: classes === "UMT5" ? "all" : "first",
     },
     layers: config.num_layers,

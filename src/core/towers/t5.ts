@@ -19,6 +19,8 @@ export interface T5Sizes {
   readonly buckets: number;
   /** T5 1.1 and later: two input matrices, one of them a gate. */
   readonly gated: boolean;
+  /** As transformers calls it. */
+  readonly activation?: string;
   /** Which layers own a table of relative positions: T5's first one, whose table the others use, or all (UMT5). */
   readonly biased: "first" | "all";
 }
@@ -98,9 +100,11 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
       sizes.gated
         ? gatedFeedForward(`${classes}DenseGatedActDense`, feedForward, width, inner, {
             names: ["wi_0", "wi_1", "wo"],
+            activation: sizes.activation,
           })
         : plainFeedForward(`${classes}DenseActDense`, feedForward, width, inner, ["wi", "wo"], {
             bias: false,
+            activation: sizes.activation,
           }),
       norm(last),
     ],

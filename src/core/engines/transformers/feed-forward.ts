@@ -14,7 +14,17 @@ export function feedForwardMoments(op: FeedForwardOp, flow: Flow): Moment[] {
         ...(op.keepsGate ? [held("gate before its activation", inner)] : []),
       ]
     : [held("fc1", inner), held("activation", inner)];
-  return [{ at: "", buffers }];
+  return [
+    { at: "", buffers },
+    ...(op.activation === undefined
+      ? []
+      : [
+          {
+            at: "activation",
+            buffers: [held("steps of the activation", [times(op.activation, ""), ...inner])],
+          },
+        ]),
+  ];
 }
 
 /**

@@ -14,6 +14,8 @@ export interface Flow {
   readonly keys: Factor;
   /** Encoder positions that a decoder attends to. */
   readonly memory: Factor;
+  /** Queries and keys are turned by their positions, which makes new tensors of them. */
+  readonly rotated?: true;
   readonly setup: Setup;
 }
 
