@@ -17,6 +17,7 @@ import { reportCheckpoint } from "./report/checkpoint.ts";
 import { writeLedger } from "./report/ledger.ts";
 import { MemoryReport, type ReportedQuantization, totalsOf } from "./report/memory-report.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
+import { withCheckpoint } from "./with-checkpoint.ts";
 import { withoutParts } from "./without.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 
@@ -40,7 +41,7 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
  * @throws InputError for options that make no sense or do not fit the model.
  */
 export function estimate(whole: Model, options: EstimateOptions = {}): MemoryReport {
-  const model = withoutParts(whole, options.without);
+  const model = withoutParts(checkpointed(whole, options), options.without);
   const assumptions = [...model.assumptions];
   const { engine, version } = engineOf(model, options);
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
@@ -73,6 +74,10 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
     checkpoint: options.checkpoint ? checked(model, options.checkpoint, options) : null,
   });
 }
+
+/** A library's caller may hand over the model and its checkpoint apart. */
+const checkpointed = (model: Model, { checkpoint, comparable }: EstimateOptions): Model =>
+  checkpoint && !model.quantization?.stored ? withCheckpoint(model, checkpoint, comparable) : model;
 
 function checked(
   model: Model,
@@ -170,12 +175,7 @@ function setupFor(
   options: SetupOptions & { readonly maxModelLen?: number },
   assumed?: string[],
 ): Setup {
-  const setup = settleSetup(
-    model,
-    { ...engine.presets, ...options },
-    assumed,
-    engine.uniformPrecision,
-  );
+  const setup = settleSetup(model, { ...engine.presets, ...options }, assumed, engine);
   if (engine.precisions && !engine.precisions.includes(setup.precision)) {
     throw new InputError(
       "unknown-precision",

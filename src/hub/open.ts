@@ -6,6 +6,7 @@ import { type Checkpoint, type StoredTensor, storedByDtype } from "../core/deriv
 import { findDtype } from "../core/dtype.ts";
 import { InputError, shown } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
+import { withCheckpoint } from "../core/with-checkpoint.ts";
 import { type Found, INDEX, readCheckpoint, readSingle } from "./checkpoint.ts";
 import { folder } from "./folder.ts";
 import { hfCache } from "./hf-cache.ts";
@@ -114,7 +115,7 @@ function opener(settings: Settings) {
     }
     try {
       const model = await describeWith(config, lookup);
-      return { id, ...withStored(model, checkpoint, notes) };
+      return { id, ...checkedWith(model, checkpoint, notes) };
     } catch (error) {
       const unknown = error instanceof InputError && error.code === "unknown-model-type";
       if (!unknown || !checkpoint) throw error;
@@ -180,26 +181,32 @@ function opener(settings: Settings) {
       const undescribed = `The GGUF architecture ${architecture} is not one that is described here.`;
       return { id, model: undefined, checkpoint, undescribed, notes: [] };
     }
-    const note =
-      "Weights are counted at --precision (default fp16), into which transformers unpacks GGUF; what the file itself holds is said below as its checkpoint.";
-    return {
-      id,
-      model: await describeWith(config, lookup),
-      checkpoint,
-      comparable: header.tensors.map(renamed),
-      notes: [note],
-    };
+    const comparable = header.tensors.map(renamed);
+    const model = withCheckpoint(await describeWith(config, lookup), checkpoint, comparable);
+    return { id, model, checkpoint, comparable, notes: [] };
   }
 
   return { find, place, described, gguf, lookup };
 }
 
-/** The dtype of most of the checkpoint is the model's where its config states none; another one is worth a sentence. */
-function withStored(model: Model, checkpoint: Checkpoint | undefined, notes: readonly string[]) {
-  const [most] = checkpoint ? storedByDtype(checkpoint.tensors) : [];
-  const stored = most && UNPACKED.has(most.dtype) ? findDtype(most.dtype) : undefined;
+/**
+ * Packed weights as the header states them. The dtype of most of what is not packed is the model's where its config states
+ * none; another one is worth a sentence.
+ */
+function checkedWith(
+  described: Model,
+  checkpoint: Checkpoint | undefined,
+  notes: readonly string[],
+) {
+  const model = checkpoint ? withCheckpoint(described, checkpoint) : described;
+  const most = checkpoint
+    ? storedByDtype(checkpoint.tensors).find(({ dtype }) => UNPACKED.has(dtype))
+    : undefined;
+  const stored = most && findDtype(most.dtype);
   if (stored === undefined || stored === model.dtype) return { model, checkpoint, notes };
   if (model.dtype === undefined) return { model: { ...model, dtype: stored }, checkpoint, notes };
+  // Beside packed weights these are scales and norms, whose dtype says nothing about the model's.
+  if (model.quantization?.stored) return { model, checkpoint, notes };
   const differs = `The config states ${model.dtype}, the checkpoint is stored as ${stored}: the config's is what transformers loads.`;
   return { model, checkpoint, notes: [...notes, differs] };
 }
