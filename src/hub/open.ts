@@ -7,11 +7,12 @@ import { findDtype } from "../core/dtype.ts";
 import { InputError, shown } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
 import { withCheckpoint } from "../core/with-checkpoint.ts";
+import { adapted } from "./adapter.ts";
 import { type Found, INDEX, readCheckpoint, readSingle } from "./checkpoint.ts";
 import { folder } from "./folder.ts";
 import { hfCache } from "./hf-cache.ts";
 import { checkId, remoteGguf } from "./id.ts";
-import { fromParams, isParams } from "./mistral-format.ts";
+import { fromParams, isParams, renamedTensors } from "./mistral-format.ts";
 import type { Place } from "./place.ts";
 import { describeWith } from "./references.ts";
 import { readSettings, type Settings, type SourceOptions } from "./settings.ts";
@@ -98,11 +99,36 @@ function opener(settings: Settings) {
     const params = isParams(other) ? other : undefined;
     if (config === undefined && params === undefined) return withoutConfig(at, id);
     const found = await readCheckpoint(at);
-    if (params !== undefined) {
-      const model = await describeWith(fromParams(params, `${at.name()}/params.json`), lookup);
-      return { id, model, checkpoint: found.checkpoint, comparable: [], notes: notesOf(found) };
+    if (params === undefined) return described(at, id, found);
+    return undescribedWithout(id, found, async () => {
+      const { checkpoint } = found;
+      const config = fromParams(params, `${at.name()}/params.json`);
+      const comparable = checkpoint ? renamedTensors(config, checkpoint.tensors) : [];
+      const model = await describeWith(config, lookup);
+      return { id, model, checkpoint, comparable, notes: notesOf(found) };
+    });
+  }
+
+  /** What `describes` gives; where the architecture is not known, what the header alone tells. */
+  async function undescribedWithout(
+    id: string,
+    found: Found,
+    describes: () => Promise<Opened>,
+  ): Promise<Opened> {
+    try {
+      return await describes();
+    } catch (error) {
+      const unknown = error instanceof InputError && error.code === "unknown-model-type";
+      if (!unknown || !found.checkpoint) throw error;
+      const { checkpoint } = found;
+      return {
+        id,
+        model: undefined,
+        checkpoint,
+        undescribed: error.message,
+        notes: notesOf(found),
+      };
     }
-    return described(at, id, found);
   }
 
   async function described(at: Place, id: string, found: Found): Promise<Opened> {
@@ -113,49 +139,18 @@ function opener(settings: Settings) {
       const undescribed = `There is no config.json beside ${shown(id)}, so its architecture is not known.`;
       return { id, model: undefined, checkpoint, undescribed, notes };
     }
-    try {
+    return undescribedWithout(id, found, async () => {
       const model = await describeWith(config, lookup);
       return { id, ...checkedWith(model, checkpoint, notes) };
-    } catch (error) {
-      const unknown = error instanceof InputError && error.code === "unknown-model-type";
-      if (!unknown || !checkpoint) throw error;
-      return { id, model: undefined, checkpoint, undescribed: error.message, notes };
-    }
+    });
   }
 
   async function withoutConfig(at: Place, id: string): Promise<Opened> {
     const adapter = await at.json("adapter_config.json");
-    if (adapter !== undefined) return adapted(at, id, adapter);
+    if (adapter !== undefined) return adapted(at, id, adapter, lookup);
     const found = await readCheckpoint(at);
     if (found.checkpoint) return described(at, id, found);
     throw nothingToRead(id, at.kind, await at.list());
-  }
-
-  /** An adapter: its base model, and what the adapter's own file says. */
-  async function adapted(at: Place, id: string, adapter: unknown): Promise<Opened> {
-    const base =
-      typeof adapter === "object" && adapter !== null && "base_model_name_or_path" in adapter
-        ? adapter.base_model_name_or_path
-        : undefined;
-    if (typeof base !== "string") {
-      throw new InputError(
-        "missing-field",
-        `${at.name()}/adapter_config.json names no base_model_name_or_path, so the model that it adapts is unknown: give the base model instead.`,
-        "base_model_name_or_path",
-      );
-    }
-    const weights = await readSingle(at, "adapter_model.safetensors");
-    const bytes = weights?.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
-    const model = await describeWith(await baseConfig(base), lookup);
-    const size = bytes === undefined ? "whose size its repository does not say" : `${bytes} bytes`;
-    const note = `${id} is an adapter (${size}, not counted here); this is its base model, ${base}.`;
-    return { id, model, checkpoint: undefined, notes: [note] };
-  }
-
-  async function baseConfig(base: string): Promise<unknown> {
-    const config = await lookup(base);
-    if (config !== undefined) return config;
-    throw nothingToRead(base, "repository", []);
   }
 
   async function gguf(at: Place, file: string, id: string): Promise<Opened> {
