@@ -1,5 +1,6 @@
 import { InputError } from "../core/errors.ts";
 import { MAX_JSON_BYTES, MAX_RANGE_BYTES } from "./limits.ts";
+import type { Ask } from "./proxy.ts";
 import { notHere, refused } from "./refusals.ts";
 import type { Settings } from "./settings.ts";
 
@@ -26,6 +27,10 @@ export interface Client {
  * Answers are complete responses; a refusal is an InputError, except "this repository has no such file" (404).
  */
 export function client(settings: Settings, id: string, deadline: AbortSignal): Client {
+  // A proxy takes code of its own, which is not evaluated where there is none.
+  const ask: Promise<Ask> = settings.proxied
+    ? import("./proxy.ts").then(({ askThroughProxy }) => askThroughProxy)
+    : Promise.resolve(askDirectly);
   let commit: string | undefined;
   /** The server that was asked last: the endpoint, or where it redirected to. */
   let asking = settings.endpoint.host;
@@ -61,7 +66,7 @@ export function client(settings: Settings, id: string, deadline: AbortSignal): C
       const own = new Headers(headers);
       if (settings.token !== undefined && url.origin === settings.endpoint.origin)
         own.set("authorization", `Bearer ${settings.token}`);
-      const answer = await fetch(url, { headers: own, redirect: "manual", signal: deadline });
+      const answer = await (await ask)(url, own, deadline);
       if (url.origin === settings.endpoint.origin)
         commit = commitOf(answer.headers.get("x-repo-commit")) ?? commit;
       if (!REDIRECTS.has(answer.status)) return await complete(answer, headers.get("range"), id);
@@ -93,6 +98,9 @@ export function client(settings: Settings, id: string, deadline: AbortSignal): C
     },
   };
 }
+
+const askDirectly: Ask = (url, headers, signal) =>
+  fetch(url, { headers, redirect: "manual", signal });
 
 /** Over early where the signal comes. */
 const sleep = (milliseconds: number, signal: AbortSignal): Promise<void> =>
@@ -194,10 +202,12 @@ const commitOf = (value: string | null): string | undefined =>
 
 /** Why the connection failed, in the system's word: fetch wraps it twice. */
 function reasonOf(error: unknown): string {
+  const via =
+    error instanceof Error && error.message.startsWith("through ") ? ` ${error.message}` : "";
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ("code" in cause && typeof cause.code === "string") return cause.code;
+    if ("code" in cause && typeof cause.code === "string") return cause.code + via;
   }
-  return "connection broken";
+  return `connection broken${via}`;
 }
 
 /** Worth another try: the connection broke. A name that does not resolve or a refused connection stays as it is. */
