@@ -20,6 +20,7 @@ import { fullest, stagesOf } from "./report/stages.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
 import { grouped } from "./units.ts";
 import { flagOf } from "./whole.ts";
+import { withCheckpoint } from "./with-checkpoint.ts";
 import { withoutParts } from "./without.ts";
 import { withoutModalities } from "./without-modalities.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
@@ -44,7 +45,7 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
  * @throws InputError for options that make no sense or do not fit the model.
  */
 export function estimate(whole: Model, options: EstimateOptions = {}): MemoryReport {
-  const all = withoutParts(whole, options.without);
+  const all = withoutParts(checkpointed(whole, options), options.without);
   const { engine, version } = engineOf(all, options);
   const model = heardAndSeen(engine, all, options);
   const assumptions = [...model.assumptions];
@@ -84,6 +85,10 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
     checkpoint: options.checkpoint ? checked(model, options.checkpoint, options) : null,
   });
 }
+
+/** A library's caller may hand over the model and its checkpoint apart. */
+const checkpointed = (model: Model, { checkpoint, comparable }: EstimateOptions): Model =>
+  checkpoint && !model.quantization?.stored ? withCheckpoint(model, checkpoint, comparable) : model;
 
 function checked(
   model: Model,
@@ -209,12 +214,7 @@ function setupFor(
   options: SetupOptions & { readonly maxModelLen?: number },
   assumed?: string[],
 ): Setup {
-  const setup = settleSetup(
-    model,
-    { ...engine.presets, ...options },
-    assumed,
-    engine.uniformPrecision,
-  );
+  const setup = settleSetup(model, { ...engine.presets, ...options }, assumed, engine);
   if (engine.precisions && !engine.precisions.includes(setup.precision)) {
     throw new InputError(
       "unknown-precision",

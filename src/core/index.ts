@@ -113,4 +113,5 @@ export {
   toGB,
   toGiB,
 } from "./units.ts";
+export { withCheckpoint } from "./with-checkpoint.ts";
 export type { Workload, WorkloadOptions } from "./workload.ts";

@@ -30,6 +30,8 @@ export interface Model {
   readonly dtype: Dtype | undefined;
   /** How the config says that the checkpoint's weights are quantised; undefined: not at all. */
   readonly quantization?: Scheme;
+  /** The `quant_method` of a config that nothing here knows: only its checkpoint's header tells the size. */
+  readonly unreadQuantization?: string;
   readonly audio: AudioGeometry | undefined;
   /** What an encoder reads where it reads text: tokens of its own, besides the decoder's prompt. */
   readonly encoderText?: EncoderText;

@@ -138,6 +138,10 @@ export interface Engine {
   readonly refuses?: (model: Model) => string | undefined;
   /** `--precision int4` is four bits for every parameter, not the usual scheme of that name. */
   readonly uniformPrecision?: true;
+  /** Unpacks a GGUF file while it loads. */
+  readonly unpacksGguf?: true;
+  /** Dtypes of a checkpoint in which it does not run a model unless told to, and what it takes instead. */
+  readonly castsTo?: Readonly<Partial<Record<Dtype, Dtype>>>;
   /** Runs towers of the reference as they are, in 16 bits whatever the scheme. */
   readonly servesWhole?: true;
   readonly phases: (model: Model) => readonly Phase[];

@@ -25,6 +25,8 @@ export const vllm: Engine = {
       ? undefined
       : "it serves models that generate, and this one has no decoder",
   servesWhole: true,
+  // `config/model.py`, _resolve_auto_dtype: fp32 checkpoints are served in the device's preferred 16 bits.
+  castsTo: { fp32: "bf16" },
   phases: () => PHASES,
   plan: (model, setup) => planOf(startUp(model, setup), setup),
   stages: (model, setup) =>
