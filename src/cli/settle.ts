@@ -3,15 +3,20 @@ import { InputError } from "../core/errors.ts";
 import type { EstimateOptions } from "../core/estimate.ts";
 import { type Gpus, gpusOfSize, parseGpus } from "../core/hardware/index.ts";
 import { parseSize } from "../core/units.ts";
+import { parseImageSize } from "../core/vision/image-size.ts";
 import { MAX_TOKENS, whole } from "../core/whole.ts";
 import type { SourceFlags } from "./source.ts";
 import { splitTraining, type TrainingFlags } from "./training.ts";
 
 /** What commander hands over: sizes and devices are still text. */
-export type TextOptions = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOverhead"> &
+export type TextOptions = Omit<
+  EstimateOptions,
+  "id" | "gpuMemory" | "deviceOverhead" | "imageSize"
+> &
   SourceFlags &
   TrainingFlags & {
     deviceOverhead?: string;
+    imageSize?: string;
     gpu?: string;
     gpuMemory?: string;
     margin?: string;
@@ -23,7 +28,7 @@ export type TextOptions = Omit<EstimateOptions, "id" | "gpuMemory" | "deviceOver
 /** The options as the library takes them. A device sets the memory, and the ranks where none are asked for. */
 export function settled(options: TextOptions): EstimateOptions {
   const { seqLength, explain, json, gpu, gpuMemory, deviceOverhead, margin, ...others } = options;
-  const { revision, refresh, timeout, offline, ...some } = others;
+  const { revision, refresh, timeout, offline, imageSize, ...some } = others;
   const { rest, training } = splitTraining(some);
   if (training && rest.engine !== undefined) {
     throw new InputError(
@@ -46,6 +51,7 @@ export function settled(options: TextOptions): EstimateOptions {
     ...(deviceOverhead !== undefined && {
       deviceOverhead: parseSize(deviceOverhead, "--device-overhead"),
     }),
+    ...(imageSize !== undefined && { imageSize: parseImageSize(imageSize) }),
     ...(seqLength !== undefined && { maxModelLen: seqLength }),
   };
 }

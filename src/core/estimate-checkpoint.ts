@@ -56,6 +56,8 @@ export function estimateCheckpoint(
       audioTokens: 0,
       tensorParallelSize: 1,
       audio: null,
+      imageTokens: 0,
+      images: null,
     },
     ...totalsOf(lines, ["load"]),
     quantization: null,

@@ -65,6 +65,8 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
       audioTokens: workload.audioTokens,
       tensorParallelSize: setup.tensorParallel,
       audio: workload.audio,
+      imageTokens: workload.imageTokens,
+      images: workload.images,
     },
     ...totalsOf(ledger.lines, engine.phases(model)),
     serving: engine.serving?.(model, setup, values) ?? null,

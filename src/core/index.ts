@@ -110,4 +110,7 @@ export {
   toGB,
   toGiB,
 } from "./units.ts";
+export type { ImageSize } from "./vision/cut.ts";
+export { type ImageLengths, imageLengths, type VisionGeometry } from "./vision/geometry.ts";
+export { parseImageSize } from "./vision/image-size.ts";
 export type { Workload, WorkloadOptions } from "./workload.ts";

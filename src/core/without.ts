@@ -37,8 +37,9 @@ export function withoutParts(model: Model, parts: readonly string[] = []): Model
       .filter(({ component }) => component === undefined || !gone.has(component))
       .map(left),
   });
+  const { vision, ...blind } = model;
   return {
-    ...model,
+    ...(gone.has("vision_encoder") ? blind : model),
     root: left(model.root),
     assumptions: [...model.assumptions, `Not loaded: ${parts.join(", ")}, as --without says.`],
   };

@@ -1,12 +1,12 @@
 import { audioLengths } from "../audio/geometry.ts";
-import { DEFAULT_AUDIO_SECONDS } from "../encoder-input.ts";
+import { DEFAULT_AUDIO_SECONDS, imagesOf } from "../encoder-input.ts";
 import { InputError } from "../errors.ts";
 import { type EstimateOptions, prepare } from "../estimate.ts";
 import type { Gpus } from "../hardware/index.ts";
 import type { Model } from "../model.ts";
 import type { Bytes } from "../units.ts";
 import { MAX_TOKENS } from "../whole.ts";
-import { settleWorkload, type WorkloadOptions } from "../workload.ts";
+import { openContext, settleWorkload, type WorkloadOptions } from "../workload.ts";
 import { largest } from "./largest.ts";
 import { type Margin, NO_MARGIN } from "./margin.ts";
 import { NO_ROOM, unlessRefused } from "./refused.ts";
@@ -94,9 +94,12 @@ export function largestBatch(run: Runner, options: WorkloadOptions): Limit {
 
 /** The longest context for the workload's batch and audio. */
 export function longestContext(model: Model, run: Runner, options: WorkloadOptions): Limit {
-  const { audio } = settleWorkload(model, { ...options, maxModelLen: furthest(model) });
+  const { audio, imageTokens } = settleWorkload(model, {
+    ...options,
+    maxModelLen: furthest(model),
+  });
   const text = (options.promptTokens ?? model.context.prompt ?? 0) + (options.maxNewTokens ?? 0);
-  const least = Math.max(1, (audio?.tokens ?? 0) + text);
+  const least = Math.max(1, (audio?.tokens ?? 0) + imageTokens + text);
   return limitOf(least, furthest(model), (maxModelLen) => run.outcome({ ...options, maxModelLen }));
 }
 
@@ -120,7 +123,8 @@ export function withSeconds(
     options.maxNewTokens === undefined;
   if (!audio?.pooling || !open) return asked;
   const usual = options.audioSeconds ?? DEFAULT_AUDIO_SECONDS;
-  const text = Math.max(1, model.context.preset - audioLengths(audio, usual).tokens);
+  const images = imagesOf(model, options, [])?.tokens ?? 0;
+  const text = Math.max(1, openContext(model, images) - audioLengths(audio, usual).tokens);
   return { ...asked, maxModelLen: audioLengths(audio, seconds).tokens + text };
 }
 

@@ -3,6 +3,7 @@ import { contextUpTo } from "../model.ts";
 import { languageHead } from "../towers/causal-lm.ts";
 import { type Module, module } from "../tree/module.ts";
 import type { Tensor } from "../tree/tensor.ts";
+import type { VisionGeometry } from "../vision/geometry.ts";
 import { type Context, type Family, sectionOf, statedDtype } from "./family.ts";
 import { type VisionPart, visionTower } from "./vision-towers.ts";
 
@@ -27,6 +28,7 @@ interface Recipe<Config> extends Pick<Family, "name" | "purpose"> {
     textWidth: number,
     context: Context,
   ) => Module;
+  readonly images: (config: Config, vision: VisionPart) => VisionGeometry;
   /** Parameters of the model itself. */
   readonly parameters?: (textWidth: number) => readonly Tensor[];
 }
@@ -67,6 +69,7 @@ export function imageLlm<Config>(recipe: Recipe<Config>): Family {
         ]),
         dtype: statedDtype(raw) ?? text.dtype,
         audio: undefined,
+        vision: recipe.images(config, vision),
         context: contextUpTo(text.maxPositions),
       };
     },

@@ -139,10 +139,23 @@ export const phi4Multimodal: Family = {
         encoding: stridingSteps(audio.time_reduction, 3, 2),
         pooling: [{ kind: "ceil", by: audio.downsample_rate }],
       },
+      vision: {
+        sizing: {
+          kind: "full-crops",
+          side: vision.image_size,
+          patch: vision.patch_size,
+          mostCrops: MOST_CROPS,
+        },
+        pixelValues: vision.num_channels,
+        assumed: `Images are cut into up to ${MOST_CROPS} crops, as the processor's dynamic_hd says.`,
+      },
       context: contextUpTo(config.max_position_embeddings),
     };
   },
 };
+
+/** `models/phi4_multimodal/image_processing_phi4_multimodal.py`: `dynamic_hd`. */
+const MOST_CROPS = 36;
 
 function imageEmbedding(vision: ReturnType<typeof readVision>, width: number): Module {
   const own = vision.hidden_size;

@@ -5,6 +5,7 @@ import { KINDS, type Kind, type Phase, type Serving } from "../engines/engine.ts
 import type { ModelType } from "../model.ts";
 import type { Component } from "../tree/module.ts";
 import { type Bytes, bytes, toGB } from "../units.ts";
+import type { ImageLengths } from "../vision/geometry.ts";
 import type { CheckpointReport } from "./checkpoint.ts";
 import type { Ledger, Line } from "./ledger.ts";
 
@@ -23,6 +24,8 @@ export interface ReportedWorkload {
   readonly audioTokens: number;
   readonly tensorParallelSize: number;
   readonly audio: AudioLengths | null;
+  readonly imageTokens: number;
+  readonly images: ImageLengths | null;
 }
 
 /** How the weights are quantised, and how much of the model is not. */
