@@ -46,7 +46,8 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
-  const ledger = writeLedger(engine.plan(model, setup), values);
+  const phases = engine.phases(model).filter((phase) => happens(phase, model, values));
+  const ledger = writeLedger(engine.plan(model, setup), values, phases);
   return new MemoryReport({
     schemaVersion: 1,
     model: options.id ?? null,
@@ -68,7 +69,7 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
       imageTokens: workload.imageTokens,
       images: workload.images,
     },
-    ...totalsOf(ledger.lines, engine.phases(model)),
+    ...totalsOf(ledger.lines, phases),
     serving: engine.serving?.(model, setup, values) ?? null,
     ledger,
     assumptions,
@@ -135,6 +136,7 @@ export function prepare(
     let most = -1;
     let peak: Phase = "load";
     for (const phase of phases) {
+      if (!happens(phase.phase, model, values)) continue;
       const total = sizeOf(phase, lengths, values);
       if (total > most) {
         most = total;
@@ -161,6 +163,10 @@ export function prepare(
     serving: (values) => engine.serving?.(model, setup, values) ?? null,
   };
 }
+
+/** A model that only sees encodes nothing where there are no images. */
+const happens = (phase: Phase, { audio, encoderText, vision }: Model, values: AxisValues) =>
+  phase !== "encode" || !vision || Boolean(audio ?? encoderText) || values.patches > 0;
 
 /** Swallows the assumptions that a quick total does not print. */
 const IGNORED = { push: () => 0 } as unknown as string[];

@@ -149,6 +149,13 @@ describe("images in a workload", () => {
     expect(calculateMemory(QWEN, { images: 0 })).toEqual(none);
   });
 
+  it("are remembered, and each takes memory", () => {
+    const total = (images: number) =>
+      calculateMemory(QWEN, { ...asked, images, maxModelLen: 20_000 }).totalMemoryBytes;
+    expect(total(1)).toBeLessThan(total(2));
+    expect(total(2)).toBeLessThan(total(20));
+  });
+
   it("say what was taken for granted", () => {
     expect(calculateMemory(QWEN, { images: 1 }).assumptions.join(" ")).toMatch(
       /published preprocessor_config\.json.*1024×768 pixels\. --image-size/,

@@ -31,20 +31,25 @@ export const gemma3: Family = {
     const text = gemma3Text.language(textRaw, textContext, place);
     const vision = siglipFromConfig(visionRaw, visionContext, "vision_tower");
     const root = module(context.architecture, "", [
-      module("Gemma3Model", "model", [
-        vision.tower,
-        module(
-          "Gemma3MultiModalProjector",
-          "multi_modal_projector",
-          [rmsNorm("mm_soft_emb_norm", vision.width, "Gemma3RMSNorm")],
-          {
-            component: "vision_projector",
-            tensors: [{ name: "mm_input_projection_weight", shape: [vision.width, text.width] }],
-            op: { kind: "projector", widths: [text.width] },
-          },
-        ),
-        text.backbone,
-      ]),
+      module(
+        "Gemma3Model",
+        "model",
+        [
+          vision.tower,
+          module(
+            "Gemma3MultiModalProjector",
+            "multi_modal_projector",
+            [rmsNorm("mm_soft_emb_norm", vision.width, "Gemma3RMSNorm")],
+            {
+              component: "vision_projector",
+              tensors: [{ name: "mm_input_projection_weight", shape: [vision.width, text.width] }],
+              op: { kind: "projector", widths: [text.width] },
+            },
+          ),
+          text.backbone,
+        ],
+        { op: { kind: "merge", checked: false, kept: false, images: "first" } },
+      ),
       languageHead({ ...text, tied: config.tie_word_embeddings }, place),
     ]);
     return {

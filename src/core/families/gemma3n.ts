@@ -116,7 +116,13 @@ export const gemma3n: Family = {
           embedder("embed_audio", "audio_projector", audio, language.width),
         ],
         {
-          op: { kind: "merge", checked: true, kept: false, waits: [width, width, width, perLayer] },
+          op: {
+            kind: "merge",
+            checked: true,
+            kept: false,
+            images: "first",
+            waits: [width, width, width, perLayer],
+          },
         },
       ),
       lmHead({

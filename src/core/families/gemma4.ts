@@ -70,7 +70,7 @@ export const gemma4: Family = {
         unified ? "Gemma4UnifiedModel" : "Gemma4Model",
         "model",
         [vision, language.backbone, audio, visionProjector, audioProjector],
-        { op: { kind: "merge", checked: true, kept: false } },
+        { op: { kind: "merge", checked: true, kept: false, images: "copied" } },
       ),
       lmHead({
         width: language.width,

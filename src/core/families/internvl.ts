@@ -25,6 +25,8 @@ export const internVl = imageLlm({
   text: { type: "qwen2", absent: {} },
   read,
   textTies: false,
+  merge: "first",
+  allLayers: false,
   images: (config, { side, patch, extra, channels }) => ({
     sizing: {
       kind: "aspect-grid",

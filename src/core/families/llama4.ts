@@ -204,16 +204,21 @@ export const llama4: Family = {
     const seen = vision(...sectionOf(raw, "vision_config", context));
     return {
       type: "multimodal",
-      root: module(context.architecture, "", [
-        seen.tower,
-        module(
-          "Llama4MultiModalProjector",
-          "multi_modal_projector",
-          [linear("linear_1", seen.out, text.width, { bias: false })],
-          { component: "vision_projector", op: { kind: "projector", widths: [text.width] } },
-        ),
-        module("Llama4ForCausalLM", "language_model", [text.backbone, text.head]),
-      ]),
+      root: module(
+        context.architecture,
+        "",
+        [
+          seen.tower,
+          module(
+            "Llama4MultiModalProjector",
+            "multi_modal_projector",
+            [linear("linear_1", seen.out, text.width, { bias: false })],
+            { component: "vision_projector", op: { kind: "projector", widths: [text.width] } },
+          ),
+          module("Llama4ForCausalLM", "language_model", [text.backbone, text.head]),
+        ],
+        { op: { kind: "merge", checked: false, kept: false, images: "first" } },
+      ),
       dtype: statedDtype(raw) ?? text.dtype,
       audio: undefined,
       vision: seen.images,

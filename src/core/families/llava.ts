@@ -106,6 +106,8 @@ export const llava = imageLlm({
   text: llama,
   read,
   textTies: true,
+  merge: "copied",
+  allLayers: true,
   images,
   projector: projector("Llava"),
 });
@@ -119,6 +121,8 @@ export const llavaNext = imageLlm<ReturnType<typeof readBoth>>({
   text: llama,
   read: readBoth,
   textTies: false,
+  merge: "copied",
+  allLayers: true,
   images: (config, vision) => ({
     sizing: {
       kind: "pinpoint-tiles",

@@ -45,6 +45,8 @@ export const mistral3 = imageLlm({
   },
   read,
   textTies: false,
+  merge: "copied",
+  allLayers: true,
   images: (config, vision) => pixtralImages(vision, config.spatial_merge_size),
   projector(config, { width }, textWidth) {
     const bias = config.multimodal_projector_bias;

@@ -39,6 +39,8 @@ export const paliGemma = imageLlm({
   },
   read,
   textTies: false,
+  merge: "first",
+  allLayers: false,
   /** `models/paligemma/processing_paligemma.py`: `image_seq_length` is the tower's number of patches. */
   images(_config, { side, patch, channels }) {
     const tokens = Math.floor(side / patch) ** 2;

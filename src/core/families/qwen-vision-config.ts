@@ -1,5 +1,5 @@
 import { type RawConfig, within } from "../config/raw.ts";
-import { count, dimension, integer, list, or, reader } from "../config/schema.ts";
+import { count, dimension, integer, list, or, reader, text } from "../config/schema.ts";
 import { type QwenVisionHabits, type QwenVisionSizes, qwenVision } from "../towers/qwen-vision.ts";
 import { evenHeads } from "../towers/whisper.ts";
 import type { Module } from "../tree/module.ts";
@@ -28,6 +28,7 @@ const readFirst = reader(() => ({
   embed_dim: or(dimension(), 1280),
   hidden_size: or(dimension(), 3584),
   mlp_ratio: or(integer(1, 1024), 4),
+  hidden_act: or(text(), "quick_gelu"),
 }));
 
 /** Qwen2_5_VLVisionConfig and Qwen2_5OmniVisionEncoderConfig. */
@@ -115,7 +116,7 @@ export const qwen2VlVision: Tower = (raw, context) => {
         norm: "LayerNorm",
       },
       norm: "layer",
-      feedForward: { names: ["fc1", "fc2"] },
+      feedForward: { names: ["fc1", "fc2"], quick: config.hidden_act === "quick_gelu" },
       fused: true,
       patchBias: false,
       merger: { norm: "ln_q", matrices: SEQUENCE },

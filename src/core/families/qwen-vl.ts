@@ -55,7 +55,9 @@ function qwenVl({ name, classes, vision, images, text: textOf, flat }: Recipe): 
       return {
         type: "multimodal",
         root: module(context.architecture, "", [
-          module(`${classes}Model`, "model", [vision(visionRaw, visionContext), text.backbone]),
+          module(`${classes}Model`, "model", [vision(visionRaw, visionContext), text.backbone], {
+            op: { kind: "merge", checked: false, kept: false, images: "copied" },
+          }),
           languageHead({ ...text, tied }, place),
         ]),
         dtype: statedDtype(raw) ?? text.dtype,

@@ -44,6 +44,7 @@ export function siglipFromConfig(
     patch: config.patch_size,
     channels: config.num_channels,
     extra: 0,
+    layers: config.num_hidden_layers - (options.dropped ?? 0),
     tokens: patches(config.image_size, config.patch_size),
     tower: siglipVision({
       name,

@@ -14,6 +14,7 @@ export interface VisionPart {
   readonly tower: Module;
   readonly width: number;
   readonly channels: number;
+  readonly layers: number;
   /** Side of the largest or only image, and of its patches, in pixels. */
   readonly side: number;
   readonly patch: number;
@@ -38,6 +39,7 @@ const readClip = reader(() => ({
   ...fields({ width: 768, inner: 3072, layers: 12, heads: 12 }),
   image_size: or(pixels(), 224),
   patch_size: or(pixels(), 32),
+  hidden_act: or(text(), "quick_gelu"),
 }));
 const large = { width: 1024, inner: 4096, layers: 24, heads: 16 };
 const readPixtral = reader(() => ({
@@ -89,7 +91,11 @@ const clip: VisionReader = (raw, context, name) => {
   const square = { imageSize: config.image_size, patch: config.patch_size };
   return {
     ...seen(sizes, square, 1),
-    tower: clipVision(name, { ...sizes, ...square }),
+    tower: clipVision(name, {
+      ...sizes,
+      ...square,
+      quick: config.hidden_act === "quick_gelu",
+    }),
   };
 };
 
@@ -126,10 +132,10 @@ const intern: VisionReader = (raw, context, name) => {
 };
 
 const seen = (
-  { width, channels }: { readonly width: number; readonly channels: number },
+  { width, channels, layers }: Pick<VisionPart, "width" | "channels" | "layers">,
   { imageSize, patch }: { readonly imageSize: number; readonly patch: number },
   extra: number,
-) => ({ width, channels, side: imageSize, patch, extra });
+) => ({ width, channels, layers, side: imageSize, patch, extra });
 
 /** Height and width: one number stands for both. */
 function sides(value: number | readonly number[]): readonly [number, number] {

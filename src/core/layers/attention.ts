@@ -32,7 +32,10 @@ export interface AttentionOptions {
   readonly span: Span;
   readonly scores: ScoreStyle;
   /** What else the engines need to know of how it is computed. */
-  readonly habits?: Pick<AttentionOp, "always" | "returns" | "sinks" | "paddedDim">;
+  readonly habits?: Pick<
+    AttentionOp,
+    "always" | "returns" | "sinks" | "paddedDim" | "packed" | "fused" | "turned"
+  >;
   /** Whether keys and values are kept between decoding steps; bidirectional encoders keep none. */
   readonly cached: boolean;
   /** Positions per token of the language model, for a causal encoder that keeps its own cache. */
