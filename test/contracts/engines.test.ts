@@ -172,15 +172,18 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
     });
   });
 
-  it.skipIf(!model.vision)("gives the same total with images where only the total is asked for", () => {
-    const prepared = prepare(model, { engine: name });
-    for (const images of [0, 1, 5])
-      for (const batchSize of [1, 7]) {
-        const options = { images, batchSize, imageSize: { width: 700, height: 500 } };
-        const { totalMemoryBytes, peakPhase } = calculateMemory(id, { engine: name, ...options });
-        expect(prepared.total(options)).toEqual({ totalMemoryBytes, peakPhase });
-      }
-  });
+  it.skipIf(!model.vision)(
+    "gives the same total with images where only the total is asked for",
+    () => {
+      const prepared = prepare(model, { engine: name });
+      for (const images of [0, 1, 5])
+        for (const batchSize of [1, 7]) {
+          const options = { images, batchSize, imageSize: { width: 700, height: 500 } };
+          const { totalMemoryBytes, peakPhase } = calculateMemory(id, { engine: name, ...options });
+          expect(prepared.total(options)).toEqual({ totalMemoryBytes, peakPhase });
+        }
+    },
+  );
 
   it.skipIf(model.context.preset === 0)("needs no less when the context grows", () => {
     const lengths = [200, 201, 300, 400, 448, 2048, 4096, 8192, 131_072];

@@ -12,6 +12,7 @@ import {
   parseImageSize,
 } from "llm-memory-calculator";
 import { describe, expect, it } from "vitest";
+import { largestImage } from "../../src/core/vision/largest-image.ts";
 import { modelOf } from "../models.ts";
 
 interface Case {
@@ -199,5 +200,44 @@ describe("images in a workload", () => {
     expect(
       refusal(() => calculateMemory(QWEN, { images: 1, without: ["vision_encoder"] })).message,
     ).toContain("--images was given, but");
+  });
+});
+
+describe("the largest image, which vLLM profiles", () => {
+  it.each([
+    ["Qwen/Qwen2-VL-7B-Instruct", 16_384],
+    ["Qwen/Qwen3-VL-8B-Instruct", 16_384],
+    ["google/gemma-3-4b-it", 256],
+    ["google/gemma-4-E2B-it", 280],
+    ["llava-hf/llava-1.5-7b-hf", 576],
+    // 16 tiles and the whole, three tokens around them and a separator after each.
+    ["meta-llama/Llama-4-Scout-17B-16E-Instruct", 17 * 144 + 3 + 16],
+  ])("of %s has %i tokens", (id, tokens) => {
+    const { vision } = modelOf(id);
+    expect(vision && largestImage(vision).tokens).toBe(tokens);
+  });
+
+  it.each(SEEING)("of %s is no smaller than any other", (id) => {
+    const model = modelOf(id);
+    const largest = model.vision && largestImage(model.vision);
+    fc.assert(
+      fc.property(side, side, (width, height) => {
+        try {
+          const { tokens, crossPositions } = seen(model, width, height);
+          expect(tokens + crossPositions).toBeLessThanOrEqual(
+            (largest?.tokens ?? 0) + (largest?.crossPositions ?? 0),
+          );
+        } catch (error) {
+          if (!(error instanceof InputError)) throw error;
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("raises what the profile run of a model that sees takes", () => {
+    const { serving } = calculateMemory("Qwen/Qwen2-VL-7B-Instruct", { engine: "vllm" });
+    // 65,536 patches × (5,120 + 8 × 1,280) × 2 B: a batch of 8,192 tokens holds one such image.
+    expect(serving?.peakActivationBytes).toBe(65_536 * 15_360 * 2);
   });
 });

@@ -8,6 +8,7 @@ import { walk } from "../../tree/walk.ts";
 import { bytes } from "../../units.ts";
 import type { Setup } from "../engine.ts";
 import { findOp, type Tower, towersOf } from "../transformers/tower.ts";
+import { imageProfile } from "./image-profile.ts";
 import { type BlockPool, blockPool, cacheSpecs } from "./kv-cache.ts";
 import { loraSlotBytes } from "./lora.ts";
 import { batchDefaults, cudaGraphBytes, nonTorchBytes, type Rules, rulesOf } from "./rules.ts";
@@ -165,16 +166,30 @@ function profilePeak(
   );
   let encoderPeak = 0;
   let encoded = 0;
+  let heard = 0;
   if (encoder && model.audio) {
     const dummy = audioLengths(
       model.audio,
       (model.audio.window?.samples ?? 30 * model.audio.sampleRate) / model.audio.sampleRate,
     );
     const perItem = Math.max(1, dummy.tokens || dummy.positions);
+    heard = perItem;
     const items = Math.max(1, Math.floor(Math.max(sizes.maxNumBatchedTokens, perItem) / perItem));
     const inner = Math.max(0, ...feedForwards(encoder.module));
     encoderPeak = items * dummy.positions * (inner + 8 * encoder.op.width) * size;
     encoded = Math.max(sizes.maxNumBatchedTokens, perItem) * (decoder?.op.width ?? 0) * size;
+  }
+  const image = imageProfile(model, towers, sizes.maxNumBatchedTokens, setup, ({ module }) =>
+    Math.max(0, ...feedForwards(module)),
+  );
+  // One modality is profiled: the one whose item has the most tokens.
+  if (image && image.perItem >= heard) {
+    encoderPeak = image.encoder;
+    encoded =
+      Math.max(sizes.maxNumBatchedTokens, image.perItem) *
+      image.vectors *
+      (decoder?.op.width ?? 0) *
+      size;
   }
   const candidates = [{ at: "encoder", bytes: encoderPeak }];
   if (decoder) {
