@@ -173,7 +173,7 @@ describe("params", () => {
     );
     const said = JSON.parse(printed("params", TINY, "--tensors", "--json"));
     expect(Object.keys(said).sort()).toEqual(
-      ["architecture", "components", "id", "tensors", "tied", "total"].sort(),
+      ["active", "architecture", "components", "id", "tables", "tensors", "tied", "total"].sort(),
     );
     expect(said).toMatchObject({
       id: TINY,
@@ -337,9 +337,35 @@ describe("refusals", () => {
     expect(
       refused(file("wrong.json", CONFIG.replace('"d_model":384', '"d_model":"384"'))),
     ).toContain('d_model is "384", but must be a whole number');
+    expect(refused(file("model.json", "GGUF\u0003"))).toContain("is a GGUF file");
+    expect(refused(file("torch.json", "PK\u0003\u0004"))).toContain("is a zip archive, as PyTorch");
+    expect(refused(file("model.onnx", "\u0008"))).toContain("is an ONNX file");
+    expect(refused(file("unet.json", '{"_class_name": "UNet2DConditionModel"}'))).toContain(
+      "diffusion models are not described here",
+    );
     expect(refused(file("weights.bin", "x".repeat(17 * 2 ** 20)))).toContain(
       "too many for a config.json",
     );
+  });
+
+  it("an unknown architecture, whatever asks for it, and what it cannot be taken for", () => {
+    const sizes =
+      '"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96, "vocab_size": 100';
+    const path = file("unknown.json", `{"model_type": "unheard", ${sizes}}`);
+    for (const command of ["estimate", "params", "fit", "limits", "compare", "sweep"])
+      expect(refused(command, path, ...(command === "params" ? [] : ["--gpu", "l4"]))).toContain(
+        "--assume llama describes it",
+      );
+    for (const command of ["estimate", "params", "fit", "limits", "compare", "sweep"]) {
+      const gpu = command === "params" ? [] : ["--gpu", "l4"];
+      expect(printed(command, path, "--assume", "llama", ...gpu)).toContain("assumed");
+    }
+    expect(printed("pipeline", "--gpu", "l4", "--stage", `${path} --assume llama`)).toContain(
+      "(assumed)",
+    );
+    expect(refused(path, "--assume", "bert")).toContain("can only be assumed to be llama");
+    const experts = file("experts.json", `{"model_type": "unheard", "num_experts": 8, ${sizes}}`);
+    expect(refused(experts, "--assume", "llama")).toContain("num_experts is 8");
   });
 
   it("what cannot be read", () => {

@@ -11,6 +11,7 @@ const COLUMNS: readonly Column[] = [
   { key: "model", label: "model" },
   { key: "modelType", label: "type" },
   { key: "parameterCount", label: "parameters", as: "count" },
+  { key: "activeParameterCount", label: "active", as: "count" },
   { key: "precision", label: "dtype" },
   { key: "engine", label: "engine" },
   { key: "gpu", label: "gpu" },

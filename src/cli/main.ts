@@ -21,7 +21,11 @@ const sourced = (command: Command): Command =>
     .option("--revision <name>", "branch, tag or commit on the hub (default: main)")
     .option("--refresh", "ask the hub, whatever the catalog and the caches know")
     .addOption(number("--timeout <s>", "seconds that the network may take in all (default: 30)"))
-    .option("--offline", "never use the network");
+    .option("--offline", "never use the network")
+    .option(
+      "--assume <family>",
+      "describe a model of unknown model_type as a Llama-style decoder (llama): every number is then assumed",
+    );
 
 function program(): Command {
   const root = new Command("llm-memory-calculator")
@@ -69,6 +73,9 @@ function program(): Command {
     )
     .option("--kv-cache-dtype <dtype>", "dtype of the KV cache (default: that of the computation)")
     .addOption(number("--tensor-parallel-size <n>", "devices that share the model (default: 1)"))
+    .addOption(
+      number("--pipeline-parallel-size <n>", "stages that hold the layers in turn (default: 1)"),
+    )
     .addOption(number("--num-beams <n>", "beams that are searched together (default: 1)"))
     .addOption(number("--num-return-sequences <n>", "alternatives sampled together (default: 1)"))
     .option("--word-timestamps", "Whisper: align words, which keeps attention maps")
@@ -86,6 +93,11 @@ function program(): Command {
     .addOption(number("--max-num-batched-tokens <n>", "vllm: tokens in a batch"))
     .addOption(number("--block-size <n>", "vllm: tokens in a KV cache block (default: 16)"))
     .option("--enforce-eager", "vllm: no CUDA graphs")
+    .option(
+      "--limit-mm-per-prompt <limits>",
+      "vllm: items of each modality in a prompt: audio=1,image=0 or JSON",
+    )
+    .option("--enable-expert-parallel", "vllm: ranks hold whole experts, not slices of all")
     .addOption(number("--max-loras <n>", "vllm: LoRA adapters held at once (default: none)"))
     .addOption(number("--max-lora-rank <n>", "vllm: the largest rank of theirs (default: 16)"))
     .option("--fully-sharded-loras", "vllm: ranks divide both matrices of an adapter")

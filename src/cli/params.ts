@@ -1,4 +1,4 @@
-import { countParameters, tensorTable } from "../core/derive/parameters.ts";
+import { countActiveParameters, countParameters, tensorTable } from "../core/derive/parameters.ts";
 import { renderParameters } from "../core/render/parameters.ts";
 import { elements } from "../core/tree/tensor.ts";
 import type { Opened } from "../hub/open.ts";
@@ -16,8 +16,11 @@ export async function paramsCommand(model: string, options: Options): Promise<vo
 
 function count(opened: Opened) {
   if (opened.model) {
-    const { architecture, root } = opened.model;
-    return { architecture, ...countParameters(root), ...tensorTable(root) };
+    const { architecture, root, assumed, assumptions } = opened.model;
+    const { active, tables } = countActiveParameters(root);
+    const counts = { ...countParameters(root), active, tables };
+    const doubts = assumed === undefined ? {} : { assumptions };
+    return { architecture, ...doubts, ...counts, ...tensorTable(root) };
   }
   const tensors = opened.checkpoint.tensors.map(({ name, shape }) => [name, shape] as const);
   const total = tensors.reduce((sum, [, shape]) => sum + elements(shape), 0);

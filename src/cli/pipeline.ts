@@ -43,7 +43,10 @@ async function named(texts: readonly StageText[], flags: SourceFlags): Promise<S
   const names = new Set<string>();
   const stages: Stage[] = [];
   for (const text of texts) {
-    const { id, model } = await loadModel(text.model, flags);
+    const { id, model } = await loadModel(
+      text.model,
+      text.assume === undefined ? flags : { ...flags, assume: text.assume },
+    );
     const wanted = text.name ?? id.split("/").at(-1) ?? id;
     let name = wanted;
     for (let n = 2; names.has(name); n++) name = `${wanted} ${n}`;

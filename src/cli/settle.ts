@@ -28,7 +28,7 @@ export type TextOptions = Omit<
 /** The options as the library takes them. A device sets the memory, and the ranks where none are asked for. */
 export function settled(options: TextOptions): EstimateOptions {
   const { seqLength, explain, json, gpu, gpuMemory, deviceOverhead, margin, ...others } = options;
-  const { revision, refresh, timeout, offline, imageSize, ...some } = others;
+  const { revision, refresh, timeout, offline, assume, imageSize, ...some } = others;
   const { rest, training } = splitTraining(some);
   if (training && rest.engine !== undefined) {
     throw new InputError(
@@ -58,7 +58,10 @@ export function settled(options: TextOptions): EstimateOptions {
 
 /** The device that was asked for, if any. */
 export function gpusOf(
-  options: Pick<TextOptions, "gpu" | "gpuMemory" | "tensorParallelSize">,
+  options: Pick<
+    TextOptions,
+    "gpu" | "gpuMemory" | "tensorParallelSize" | "pipelineParallelSize" | "dataParallelSize"
+  >,
 ): Gpus | undefined {
   if (options.gpu === undefined && options.gpuMemory === undefined) return undefined;
   if (options.gpu !== undefined && options.gpuMemory !== undefined) {
@@ -72,7 +75,9 @@ export function gpusOf(
     ? parseGpus(options.gpu)
     : gpusOfSize(
         parseSize(options.gpuMemory ?? "", "--gpu-memory"),
-        options.tensorParallelSize ?? 1,
+        (options.tensorParallelSize ?? 1) *
+          (options.pipelineParallelSize ?? 1) *
+          (options.dataParallelSize ?? 1),
       );
 }
 

@@ -12,6 +12,8 @@ export interface SourceFlags {
   readonly refresh?: true;
   readonly timeout?: number;
   readonly offline?: true;
+  /** What a model of unknown architecture is taken for. */
+  readonly assume?: string;
 }
 
 /** A config.json is a few kilobytes; what is larger is something else. */
@@ -26,7 +28,11 @@ export async function load(name: string, flags: SourceFlags = {}): Promise<Opene
   if (kind === "none") {
     const known = flags.refresh || flags.revision !== undefined ? undefined : catalogConfig(name);
     if (known !== undefined) {
-      const model = describe(known, { resolve: catalogConfig });
+      const { assume } = flags;
+      const model = describe(known, {
+        resolve: catalogConfig,
+        ...(assume !== undefined && { assume }),
+      });
       return { id: name, model, checkpoint: undefined, notes: [] };
     }
     if (looksLikePath(name)) {
@@ -105,6 +111,8 @@ export async function loadModel(
   flags: SourceFlags = {},
 ): Promise<{ id: string; model: Model }> {
   const opened = await load(name, flags);
-  if (opened.model) return { id: opened.id, model: opened.model };
+  const { id, model } = opened;
+  // Rows and verdicts have no basis of their own: the name says it.
+  if (model) return { id: model.assumed === undefined ? id : `${id} (assumed)`, model };
   throw new InputError("unknown-model-type", `${shown(name)}: ${opened.undescribed}`, name);
 }

@@ -35,7 +35,12 @@ export function addTraining(
     .option("--gradient-checkpointing", "train: layers run again on the way back")
     .option("--no-master-weights", "train: no fp32 copies of weights in 16 bits")
     .option("--sharding <name>", "train: none, zero-1, zero-2, zero-3 or fsdp (default: none)")
-    .addOption(number("--data-parallel-size <n>", "train: ranks that divide it (default: 1)"));
+    .addOption(
+      number(
+        "--data-parallel-size <n>",
+        "vllm: replicas; train: ranks that divide it (default: 1)",
+      ),
+    );
 }
 
 /** What is left of the options without these, and what they ask for. */
@@ -56,6 +61,8 @@ export function splitTraining<Options extends TrainingFlags>(options: Options) {
     }).filter(([, value]) => value !== undefined),
   );
   if (mode === "train") return { rest, training: asked as TrainingOptions };
+  // Servers have replicas of their own.
+  delete asked.dataParallelSize;
   if (mode !== undefined && mode !== "infer") {
     throw new InputError(
       "unknown-option",
@@ -64,7 +71,11 @@ export function splitTraining<Options extends TrainingFlags>(options: Options) {
     );
   }
   const [first] = Object.keys(asked);
-  if (first === undefined) return { rest, training: undefined };
+  if (first === undefined)
+    return {
+      rest: { ...rest, ...(dataParallelSize !== undefined && { dataParallelSize }) },
+      training: undefined,
+    };
   const flag = first === "masterWeights" ? "--no-master-weights" : flagOf(first);
   throw new InputError(
     "inconsistent",

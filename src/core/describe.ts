@@ -1,12 +1,14 @@
 import { asRawConfig, own, type RawConfig, within } from "./config/raw.ts";
-import { InputError, nearest, shown } from "./errors.ts";
+import { InputError, shown } from "./errors.ts";
+import { findStand, type Stand } from "./families/assume.ts";
 import { type Context, type Described, type Family, statedDtype } from "./families/family.ts";
-import { families, languages } from "./families/index.ts";
+import { languages } from "./families/index.ts";
 import type { Model } from "./model.ts";
 import { readQuantization } from "./quantization/read.ts";
 import type { Place } from "./towers/causal-lm.ts";
 import type { Module } from "./tree/module.ts";
 import { joined, walk } from "./tree/walk.ts";
+import { findFamily, firstArchitecture, unknownModel, unknownType } from "./which-family.ts";
 
 export interface DescribeOptions {
   /**
@@ -14,6 +16,11 @@ export interface DescribeOptions {
    * where it has none. Default: nothing can be resolved, and a config that needs it is refused.
    */
   readonly resolve?: (id: string) => unknown;
+  /**
+   * "llama": a config of unknown `model_type` is described as a Llama-style decoder, unless its fields speak against it. Every
+   * line of a report is then `assumed`. A known `model_type` is described as itself.
+   */
+  readonly assume?: string;
 }
 
 /**
@@ -23,8 +30,78 @@ export interface DescribeOptions {
  */
 export function describe(config: unknown, options: DescribeOptions = {}): Model {
   const raw = asRawConfig(config);
-  const family = familyOf(raw);
-  const assumptions = new Set<string>();
+  const stand = options.assume === undefined ? undefined : findStand(options.assume);
+  const family = findFamily(raw);
+  const model = family
+    ? describeAs(family, raw, options, stand && [notNeeded(stand, family)])
+    : describeAssumed(raw, stand, options);
+  models.add(model);
+  return model;
+}
+
+const notNeeded = ({ name }: Stand, family: Family): string =>
+  `--assume ${name} is not needed: this is described as ${family.name}, which it says it is.`;
+
+/** @throws InputError where nothing was assumed, or the config speaks against it. */
+function describeAssumed(
+  raw: RawConfig,
+  stand: Stand | undefined,
+  options: DescribeOptions,
+): Model {
+  const unknown = unknownModel(raw);
+  if (!stand) throw unknown;
+  const architecture = firstArchitecture(raw);
+  const named = stand.classFor(architecture);
+  const against =
+    named === undefined
+      ? { field: "architectures", reason: `its architecture is ${shown(architecture)}` }
+      : stand.against(raw);
+  if (against) {
+    throw new InputError(
+      "unknown-model-type",
+      `--assume ${stand.name} does not hold for this config, because ${against.reason}: only a model whose own architecture is described can be sized (see \`models\`).`,
+      against.field,
+    );
+  }
+  const seen = new Set<string>();
+  const watched = new Proxy(
+    { ...raw, model_type: stand.family.modelTypes[0], architectures: [named] },
+    {
+      getOwnPropertyDescriptor(target, key) {
+        if (typeof key === "string") seen.add(key);
+        return Reflect.getOwnPropertyDescriptor(target, key);
+      },
+    },
+  );
+  const model = describeAs(stand.family, watched, options);
+  const present = Object.keys(raw).filter((key) => own(raw, key) !== null);
+  const notRead = present.filter((key) => !seen.has(key) && !stand.immaterial(key, own(raw, key)));
+  const read = present.filter((key) => seen.has(key) && !stand.immaterial(key, own(raw, key)));
+  const what = own(raw, "model_type") ?? architecture ?? "none";
+  return {
+    ...model,
+    assumed: `model_type ${shown(what)} is not described, and --assume ${stand.name} takes it for ${stand.kind}`,
+    assumptions: [
+      `Every line: model_type ${shown(what)} is not described, and --assume ${stand.name} takes it for ${stand.kind}.`,
+      `Read as such a decoder's: ${read.join(", ")}.`,
+      notRead.length > 0
+        ? `Not understood, and may change every number: ${notRead.join(", ")}.`
+        : "No other field of the config that could matter was left unread.",
+      ...(model.defaulted.length > 0
+        ? [`Left out, so that its defaults apply: ${model.defaulted.join(", ")}.`]
+        : []),
+      ...model.assumptions,
+    ],
+  };
+}
+
+function describeAs(
+  family: Family,
+  raw: RawConfig,
+  options: DescribeOptions,
+  said: readonly string[] = [],
+): Model {
+  const assumptions = new Set<string>(said);
   const defaulted = new Set<string>();
   const architecture = architectureOf(raw, family, assumptions);
   const context = contextFor(architecture, options, assumptions, defaulted);
@@ -36,7 +113,7 @@ export function describe(config: unknown, options: DescribeOptions = {}): Model 
   if (dtype === undefined && stated !== undefined)
     assumptions.add(`The config's dtype ${shown(stated)} is not known and is passed over.`);
   const quantization = readQuantization(raw, assumptions);
-  const model: Model = {
+  return {
     architecture,
     family: family.name,
     ...described,
@@ -45,8 +122,6 @@ export function describe(config: unknown, options: DescribeOptions = {}): Model 
     assumptions: [...assumptions],
     defaulted: [...defaulted],
   };
-  models.add(model);
-  return model;
 }
 
 /** Models that {@link describe} made: a config can look like anything, so its looks decide nothing. */
@@ -127,59 +202,6 @@ function contextFor(
       return language(raw, inner, place);
     },
   };
-}
-
-let byType: ReadonlyMap<string, Family> | undefined;
-let byArchitecture: ReadonlyMap<string, Family> | undefined;
-
-/** The family that a config belongs to, by `model_type`, or by `architectures` where it has none. */
-export function familyOf(raw: RawConfig): Family {
-  byType ??= new Map(families.flatMap((family) => family.modelTypes.map((type) => [type, family])));
-  byArchitecture ??= new Map(
-    families.flatMap((family) => family.architectures.map((name) => [name, family])),
-  );
-  const type = own(raw, "model_type");
-  if (typeof type === "string") {
-    const found = byType.get(type);
-    if (found) return found;
-  } else if (type !== undefined && type !== null) {
-    throw new InputError(
-      "wrong-type",
-      `model_type is ${shown(type)}, but must be a string such as "whisper": correct it in the config.`,
-      "model_type",
-    );
-  }
-  const named = firstArchitecture(raw);
-  const found = named === undefined ? undefined : byArchitecture.get(named);
-  if (found && typeof type !== "string") return found;
-  if (typeof type === "string") throw unknownType(type, "model_type", [...byType.keys()]);
-  if (named !== undefined) throw unknownType(named, "architectures", [...byArchitecture.keys()]);
-  throw new InputError(
-    "missing-field",
-    "model_type is missing, and so is architectures: this is not the config.json of a model that can be described.",
-    "model_type",
-  );
-}
-
-function unknownType(
-  value: unknown,
-  field: string,
-  known: readonly string[],
-  what = "an architecture that is not described here",
-): InputError {
-  const near =
-    typeof value === "string" ? ` (nearest known: ${nearest(value, known).join(", ")})` : "";
-  return new InputError(
-    "unknown-model-type",
-    `${field} is ${shown(value)}, ${what}, and an estimate for another one would be a guess${near}; \`models\` lists all.`,
-    field,
-  );
-}
-
-function firstArchitecture(raw: RawConfig): string | undefined {
-  const list = own(raw, "architectures");
-  const first: unknown = Array.isArray(list) ? list[0] : undefined;
-  return typeof first === "string" ? first : undefined;
 }
 
 function architectureOf(raw: RawConfig, family: Family, assumptions: Set<string>): string {

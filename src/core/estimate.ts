@@ -2,22 +2,25 @@ import { compilePhase, sizeOf } from "./compiled-plan.ts";
 import { attentionType } from "./derive/attention-type.ts";
 import type { Checkpoint, StoredTensor } from "./derive/checkpoint.ts";
 import { compareCheckpoint } from "./derive/compare.ts";
-import { countParameters } from "./derive/parameters.ts";
+import { countActiveParameters, countParameters } from "./derive/parameters.ts";
 import { type DescribeOptions, describe } from "./describe.ts";
 import type { Engine, Phase, Serving, Setup } from "./engines/engine.ts";
 import { engines, findEngine } from "./engines/index.ts";
 import { trainingEngine } from "./engines/training/index.ts";
 import type { TrainingOptions } from "./engines/training/options.ts";
 import { InputError } from "./errors.ts";
+import { parseModalityLimits } from "./limit-mm.ts";
 import type { Model } from "./model.ts";
 import { AXES, type AxisValues } from "./quantity/axis.ts";
 import { lengthsInto } from "./quantity/compiled.ts";
 import { quantisedCount, restDtype } from "./quantization/stored.ts";
 import { reportCheckpoint } from "./report/checkpoint.ts";
-import { writeLedger } from "./report/ledger.ts";
 import { MemoryReport, type ReportedQuantization, totalsOf } from "./report/memory-report.ts";
+import { fullest, stagesOf } from "./report/stages.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
+import { flagOf } from "./whole.ts";
 import { withoutParts } from "./without.ts";
+import { withoutModalities } from "./without-modalities.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
 
 export interface EstimateOptions extends WorkloadOptions, SetupOptions {
@@ -40,14 +43,15 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
  * @throws InputError for options that make no sense or do not fit the model.
  */
 export function estimate(whole: Model, options: EstimateOptions = {}): MemoryReport {
-  const model = withoutParts(whole, options.without);
+  const all = withoutParts(whole, options.without);
+  const { engine, version } = engineOf(all, options);
+  const model = heardAndSeen(engine, all, options);
   const assumptions = [...model.assumptions];
-  const { engine, version } = engineOf(model, options);
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   const values = axesOf(workload, expansionOf(model, setup));
   const phases = engine.phases(model).filter((phase) => happens(phase, model, values));
-  const ledger = writeLedger(engine.plan(model, setup), values, phases);
+  const { ledger, stages } = fullest(stagesOf(engine, model, setup), phases, values);
   return new MemoryReport({
     schemaVersion: 1,
     model: options.id ?? null,
@@ -55,6 +59,7 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
     modelType: model.type,
     attentionType: attentionType(model.root),
     parameterCount: countParameters(model.root).total,
+    activeParameterCount: countActiveParameters(model.root).active,
     precision: setup.precision,
     quantization: reportedQuantization(model, setup, engine),
     kvCacheDtype: setup.kvCache,
@@ -65,11 +70,13 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
       promptTokens: workload.promptTokens,
       audioTokens: workload.audioTokens,
       tensorParallelSize: setup.tensorParallel,
+      pipelineParallelSize: setup.pipelineParallel,
       audio: workload.audio,
       imageTokens: workload.imageTokens,
       images: workload.images,
     },
     ...totalsOf(ledger.lines, phases),
+    stages,
     serving: engine.serving?.(model, setup, values) ?? null,
     ledger,
     assumptions,
@@ -124,12 +131,15 @@ export function prepare(
   options: Pick<EstimateOptions, "engine" | "training" | "without" | "maxModelLen"> &
     SetupOptions = {},
 ): Prepared {
-  const model = withoutParts(whole, options.without);
-  const { engine, version } = engineOf(model, options);
+  const all = withoutParts(whole, options.without);
+  const { engine, version } = engineOf(all, options);
+  const model = heardAndSeen(engine, all, options);
   const setup = setupFor(engine, model, { ...options, ...version });
-  const plans = engine.plan(model, setup);
+  const stages = stagesOf(engine, model, setup);
   const expansion = expansionOf(model, setup);
-  const phases = engine.phases(model).map((phase) => compilePhase(plans, phase));
+  const phases = stages.flatMap(({ plan }) =>
+    engine.phases(model).map((phase) => compilePhase(plan, phase)),
+  );
   const lengths = new Float64Array(AXES.length);
   const totalAt = (values: AxisValues): QuickTotal => {
     lengthsInto(lengths, values);
@@ -171,6 +181,18 @@ const happens = (phase: Phase, { audio, encoderText, vision }: Model, values: Ax
 /** Swallows the assumptions that a quick total does not print. */
 const IGNORED = { push: () => 0 } as unknown as string[];
 
+/** A server's model, without what no prompt may have. */
+const heardAndSeen = (
+  engine: Engine,
+  model: Model,
+  { limitMmPerPrompt }: Pick<SetupOptions, "limitMmPerPrompt">,
+): Model =>
+  engine.serving && limitMmPerPrompt !== undefined
+    ? withoutModalities(model, parseModalityLimits(limitMmPerPrompt))
+    : model;
+
+const SERVERS_ONLY = ["dataParallelSize", "enableExpertParallel", "limitMmPerPrompt"] as const;
+
 /** @throws InputError for what the engine cannot do: a precision that it has no weights in, several devices. */
 function setupFor(
   engine: Engine,
@@ -196,6 +218,21 @@ function setupFor(
       "inconsistent",
       `--engine ${engine.name} runs on one device, but --tensor-parallel-size is ${setup.tensorParallel}: leave it out or use another engine.`,
       "tensorParallelSize",
+    );
+  }
+  const flag = SERVERS_ONLY.find((key) => options[key] !== undefined && options[key] !== false);
+  if (!engine.serving && flag !== undefined) {
+    throw new InputError(
+      "inconsistent",
+      `${flagOf(flag)} is for servers and not for ${engine.name}: add --engine vllm, or leave it out.`,
+      flag,
+    );
+  }
+  if (!engine.stages && setup.pipelineParallel > 1) {
+    throw new InputError(
+      "inconsistent",
+      `--pipeline-parallel-size is ${setup.pipelineParallel}, but ${engine.singleDevice ? `--engine ${engine.name} runs on one device` : `the rules of ${engine.name} have no stages`}: leave it out or use another engine.`,
+      "pipelineParallelSize",
     );
   }
   return setup;

@@ -41,6 +41,8 @@ export {
 } from "./derive/checkpoint.ts";
 export { type Comparison, compareCheckpoint, type ShapeDifference } from "./derive/compare.ts";
 export {
+  type ActiveParameters,
+  countActiveParameters,
   countParameters,
   type DeviceBufferRow,
   deviceBuffers,
@@ -93,6 +95,7 @@ export {
   MemoryReport,
   type MemoryReportData,
   type PhaseTotal,
+  type ReportedStage,
   type ReportedWorkload,
 } from "./report/memory-report.ts";
 export type { SetupOptions } from "./setup.ts";

@@ -39,6 +39,8 @@ export interface Model {
   readonly context: ContextLimit;
   /** What had to be assumed because the config does not say it. */
   readonly assumptions: readonly string[];
+  /** Why the tree itself is an assumption, as a sentence's beginning; undefined: it is the reference's. */
+  readonly assumed?: string;
   /** Fields that the config leaves out; the reference class's defaults were taken. */
   readonly defaulted: readonly string[];
 }

@@ -1,6 +1,7 @@
 import { computeDtype, type Dtype, parsePrecision } from "./dtype.ts";
 import type { AttentionKernel, ServerSetup, Setup } from "./engines/engine.ts";
 import { InputError, shown } from "./errors.ts";
+import { parseModalityLimits } from "./limit-mm.ts";
 import type { Model } from "./model.ts";
 import { namedQuantization, usualQuantization } from "./quantization/named.ts";
 import type { Scheme } from "./quantization/scheme.ts";
@@ -50,9 +51,19 @@ export interface SetupOptions {
   readonly engineVersion?: string;
   /** Ranks that share the model. Default 1. */
   readonly tensorParallelSize?: number;
+  /** Stages, each with a part of the layers. Default 1. With tensor parallelism, every stage is that many devices. */
+  readonly pipelineParallelSize?: number;
+  /** vLLM: replicas of the model, among which the experts of a mixture are divided. Default 1. */
+  readonly dataParallelSize?: number;
+  /** vLLM: ranks hold whole experts in place of a slice of every one. */
+  readonly enableExpertParallel?: boolean;
+  /** vLLM: items of each modality that a prompt may have, as its own option has them: `{ audio: 1, image: 0 }`. */
+  readonly limitMmPerPrompt?: string | Readonly<Record<string, unknown>>;
 }
 
 const MAX_RANKS = 2 ** 16;
+/** No model has more layers. */
+const MAX_STAGES = 2 ** 10;
 const MAX_EXPANSION = 2 ** 12;
 
 /** @throws InputError for an unknown precision or a number of ranks that makes no sense. */
@@ -87,6 +98,7 @@ export function settleSetup(
         : atLeastZero(options.deviceOverhead, "deviceOverhead"),
     server: serverOf(options),
     tensorParallel: whole(options.tensorParallelSize ?? 1, "tensorParallelSize", MAX_RANKS),
+    pipelineParallel: whole(options.pipelineParallelSize ?? 1, "pipelineParallelSize", MAX_STAGES),
   };
 }
 
@@ -169,7 +181,8 @@ function serverOf(options: SetupOptions & { readonly maxModelLen?: number }): Se
       | "maxNumBatchedTokens"
       | "blockSize"
       | "maxLoras"
-      | "maxLoraRank",
+      | "maxLoraRank"
+      | "dataParallelSize",
     most: number,
   ) => (options[key] === undefined ? {} : { [key]: whole(options[key], key, most) });
   const share = options.gpuMemoryUtilization;
@@ -187,6 +200,13 @@ function serverOf(options: SetupOptions & { readonly maxModelLen?: number }): Se
     ...number("blockSize", 2 ** 16),
     ...number("maxLoras", MAX_SEQUENCES),
     ...number("maxLoraRank", 2 ** 16),
+    ...number("dataParallelSize", MAX_RANKS),
+    ...(options.limitMmPerPrompt !== undefined && {
+      limitMmPerPrompt: parseModalityLimits(options.limitMmPerPrompt),
+    }),
+    ...(options.enableExpertParallel !== undefined && {
+      enableExpertParallel: options.enableExpertParallel,
+    }),
     ...(options.fullyShardedLoras !== undefined && {
       fullyShardedLoras: options.fullyShardedLoras,
     }),

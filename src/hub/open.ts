@@ -6,6 +6,7 @@ import { type Checkpoint, type StoredTensor, storedByDtype } from "../core/deriv
 import { findDtype } from "../core/dtype.ts";
 import { InputError, shown } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
+import { refuseBinary } from "./binary.ts";
 import { type Found, INDEX, readCheckpoint, readSingle } from "./checkpoint.ts";
 import { folder } from "./folder.ts";
 import { hfCache } from "./hf-cache.ts";
@@ -55,8 +56,10 @@ export async function openConfig(
   path: string,
   options: SourceOptions = {},
 ): Promise<Opened> {
-  const { lookup } = start(options);
-  const model = await describeWith(parseJson(text, path), lookup);
+  const { describing } = start(options);
+  refuseBinary(text, path);
+  const config = parseJson(text, path);
+  const model = await describing(isParams(config) ? fromParams(config, path) : config);
   return { id: path, model, checkpoint: undefined, notes: [] };
 }
 
@@ -90,6 +93,9 @@ function opener(settings: Settings) {
     return place.json("config.json");
   }
 
+  const describing = (config: unknown): Promise<Model> =>
+    describeWith(config, lookup, settings.assume);
+
   /** A place whose checkpoint was, or is now, looked for. */
   async function place(at: Place, id: string): Promise<Opened> {
     const config = await at.json("config.json");
@@ -98,7 +104,7 @@ function opener(settings: Settings) {
     if (config === undefined && params === undefined) return withoutConfig(at, id);
     const found = await readCheckpoint(at);
     if (params !== undefined) {
-      const model = await describeWith(fromParams(params, `${at.name()}/params.json`), lookup);
+      const model = await describing(fromParams(params, `${at.name()}/params.json`));
       return { id, model, checkpoint: found.checkpoint, comparable: [], notes: notesOf(found) };
     }
     return described(at, id, found);
@@ -113,7 +119,7 @@ function opener(settings: Settings) {
       return { id, model: undefined, checkpoint, undescribed, notes };
     }
     try {
-      const model = await describeWith(config, lookup);
+      const model = await describing(config);
       return { id, ...withStored(model, checkpoint, notes) };
     } catch (error) {
       const unknown = error instanceof InputError && error.code === "unknown-model-type";
@@ -145,7 +151,7 @@ function opener(settings: Settings) {
     }
     const weights = await readSingle(at, "adapter_model.safetensors");
     const bytes = weights?.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
-    const model = await describeWith(await baseConfig(base), lookup);
+    const model = await describing(await baseConfig(base));
     const size = bytes === undefined ? "whose size its repository does not say" : `${bytes} bytes`;
     const note = `${id} is an adapter (${size}, not counted here); this is its base model, ${base}.`;
     return { id, model, checkpoint: undefined, notes: [note] };
@@ -184,14 +190,14 @@ function opener(settings: Settings) {
       "Weights are counted at --precision (default fp16), into which transformers unpacks GGUF; what the file itself holds is said below as its checkpoint.";
     return {
       id,
-      model: await describeWith(config, lookup),
+      model: await describing(config),
       checkpoint,
       comparable: header.tensors.map(renamed),
       notes: [note],
     };
   }
 
-  return { find, place, described, gguf, lookup };
+  return { find, place, described, gguf, describing };
 }
 
 /** The dtype of most of the checkpoint is the model's where its config states none; another one is worth a sentence. */

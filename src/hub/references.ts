@@ -9,6 +9,7 @@ const MAX_REFERENCES = 8;
 export async function describeWith(
   config: unknown,
   fetchConfig: (id: string) => Promise<unknown>,
+  assume?: string,
 ): Promise<Model> {
   const known = new Map<string, unknown>();
   for (;;) {
@@ -18,7 +19,7 @@ export async function describeWith(
       return known.get(id);
     };
     try {
-      return describe(config, { resolve });
+      return describe(config, { resolve, ...(assume !== undefined && { assume }) });
     } catch (error) {
       const [needed] = asked;
       const mayHelp = error instanceof InputError && error.code === "unresolved-reference";

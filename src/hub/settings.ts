@@ -13,6 +13,8 @@ export interface SourceOptions {
   readonly timeout?: number;
   /** Never use the network. */
   readonly offline?: boolean;
+  /** What a model of unknown architecture is taken for (`describe`'s `assume`). */
+  readonly assume?: string;
   /** Told what is being fetched. */
   readonly onFetch?: (what: string) => void;
 }
@@ -24,6 +26,7 @@ export interface Settings {
   readonly refresh: boolean;
   readonly revision: string | undefined;
   readonly timeoutSeconds: number;
+  readonly assume: string | undefined;
   /** Where transformers keeps what it has downloaded. */
   readonly hubCache: string;
   /** Where this program keeps the JSON that it has fetched. */
@@ -56,6 +59,7 @@ export function readSettings(options: SourceOptions, env: Env = process.env): Se
     offline: options.offline ?? isOn(env.HF_HUB_OFFLINE),
     refresh: options.refresh ?? false,
     revision,
+    assume: options.assume,
     timeoutSeconds: timeoutOf(options.timeout),
     hubCache: given(env.HF_HUB_CACHE) ?? given(env.HUGGINGFACE_HUB_CACHE) ?? join(home, "hub"),
     ownCache: ownCache(env),

@@ -82,6 +82,7 @@ describe("the schema", () => {
     ["attentionType", "MHA"],
     ["precision", "int64"],
     ["parameterCount", 0],
+    ["activeParameterCount", 0.5],
     ["phases", []],
     ["phases/0/phase", "warmup"],
     ["phases/0/gb", 1],

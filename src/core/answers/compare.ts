@@ -1,4 +1,4 @@
-import { countParameters } from "../derive/parameters.ts";
+import { countActiveParameters, countParameters } from "../derive/parameters.ts";
 import type { Phase } from "../engines/engine.ts";
 import { InputError } from "../errors.ts";
 import { type EstimateOptions, estimate } from "../estimate.ts";
@@ -14,6 +14,8 @@ export interface Compared {
   readonly model: string;
   readonly modelType: string;
   readonly parameterCount: number;
+  /** Parameters that one token goes through. */
+  readonly activeParameterCount: number;
   readonly precision: string | null;
   readonly engine: string;
   readonly gpu: string | null;
@@ -69,6 +71,7 @@ function compared(
     model: id,
     modelType: model.type,
     parameterCount: countParameters(model.root).total,
+    activeParameterCount: countActiveParameters(model.root).active,
     gpu: gpu ? gpuName(gpu) : null,
   };
   if (report instanceof InputError) {

@@ -1,5 +1,6 @@
 import { bitsOf } from "../dtype.ts";
 import type { EstimateOptions } from "../estimate.ts";
+import { parseModalityLimits } from "../limit-mm.ts";
 import type { MemoryReport } from "../report/memory-report.ts";
 
 /** vLLM's names for dtypes of weights and caches. */
@@ -39,6 +40,14 @@ export function vllmServe(report: MemoryReport, options: EstimateOptions): Serve
   flags.push(`--gpu-memory-utilization ${serving.device.gpuMemoryUtilization}`);
   if (workload.tensorParallelSize > 1)
     flags.push(`--tensor-parallel-size ${workload.tensorParallelSize}`);
+  if (workload.pipelineParallelSize > 1)
+    flags.push(`--pipeline-parallel-size ${workload.pipelineParallelSize}`);
+  if (serving.dataParallelSize > 1) flags.push(`--data-parallel-size ${serving.dataParallelSize}`);
+  if (options.limitMmPerPrompt !== undefined)
+    flags.push(
+      `--limit-mm-per-prompt ${quoted(JSON.stringify(parseModalityLimits(options.limitMmPerPrompt)))}`,
+    );
+  if (options.enableExpertParallel) flags.push("--enable-expert-parallel");
   if (options.blockSize !== undefined) flags.push(`--block-size ${options.blockSize}`);
   if (options.maxLoras !== undefined) {
     flags.push(`--enable-lora --max-loras ${options.maxLoras}`);

@@ -1,9 +1,11 @@
 import type { Serving } from "../engines/engine.ts";
+import { InputError } from "../errors.ts";
 import { type EstimateOptions, type Prepared, prepare } from "../estimate.ts";
 import type { Gpus } from "../hardware/index.ts";
 import type { Model } from "../model.ts";
 import type { AxisValues } from "../quantity/axis.ts";
 import { type Bytes, bytes } from "../units.ts";
+import { flagOf } from "../whole.ts";
 import type { WorkloadOptions } from "../workload.ts";
 import { type Margin, marginOf } from "./margin.ts";
 
@@ -33,8 +35,23 @@ export interface Runner {
 export const onDevices = (options: EstimateOptions, gpus: Gpus): EstimateOptions => ({
   ...options,
   gpuMemory: gpus.usableBytes,
-  tensorParallelSize: options.tensorParallelSize ?? gpus.count,
+  tensorParallelSize: options.tensorParallelSize ?? ranksOn(gpus, options),
 });
+
+/** Devices of each stage, where the user left open how many share a layer. */
+function ranksOn(
+  gpus: Gpus,
+  { pipelineParallelSize = 1, dataParallelSize = 1 }: EstimateOptions,
+): number {
+  const groups = pipelineParallelSize * dataParallelSize;
+  if (gpus.count % groups === 0) return gpus.count / groups;
+  const flag = pipelineParallelSize > 1 ? "pipelineParallelSize" : "dataParallelSize";
+  throw new InputError(
+    "inconsistent",
+    `${flagOf(flag)} is ${pipelineParallelSize > 1 ? pipelineParallelSize : dataParallelSize}, into which ${gpus.count} ${gpus.count === 1 ? "device does" : "devices do"} not divide: name as many, such as --gpu ${groups}x${gpus.id ?? "l4"}, or state --tensor-parallel-size.`,
+    flag,
+  );
+}
 
 export function runner(model: Model, options: EstimateOptions, gpus: Gpus, margin: Margin): Runner {
   const settled = onDevices(options, gpus);

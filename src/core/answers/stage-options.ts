@@ -1,5 +1,6 @@
 import { InputError, nearest, shown } from "../errors.ts";
 import type { EstimateOptions } from "../estimate.ts";
+import { parseModalityLimits } from "../limit-mm.ts";
 import { parseSize } from "../units.ts";
 import { checkImageSize, parseImageSize } from "../vision/image-size.ts";
 
@@ -7,6 +8,7 @@ import { checkImageSize, parseImageSize } from "../vision/image-size.ts";
 const KEYS = {
   name: "text",
   process: "text",
+  assume: "text",
   engine: "text",
   precision: "text",
   kvCacheDtype: "text",
@@ -29,16 +31,23 @@ const KEYS = {
   blockSize: "number",
   maxLoras: "number",
   maxLoraRank: "number",
+  limitMmPerPrompt: "limits",
   fullyShardedLoras: "switch",
   wordTimestamps: "switch",
   enforceEager: "switch",
 } as const;
 type Key = keyof typeof KEYS;
+/** What is no option of an estimate. */
+const TEXTS = ["model", "name", "process", "assume"] as const;
+type TextKey = (typeof TEXTS)[number];
+const isText = (key: string): key is TextKey => TEXTS.some((text) => text === key);
 
 export interface StageText {
   readonly model: string;
   readonly name: string | undefined;
   readonly process: string | undefined;
+  /** What a model of unknown architecture is taken for. */
+  readonly assume: string | undefined;
   readonly options: EstimateOptions;
 }
 
@@ -55,11 +64,10 @@ export function stageFrom(value: unknown, where: string): StageText {
     );
   }
   const options: Record<string, unknown> = {};
-  const texts: { model?: string; name?: string; process?: string } = {};
+  const texts: Partial<Record<TextKey, string>> = {};
   for (const [written, given] of Object.entries(value)) {
     const key = written.replace(/^--/, "").replace(/-([a-z])/g, (_, c: string) => c.toUpperCase());
-    if (key === "model" || key === "name" || key === "process")
-      texts[key] = read("text", given, `${where}.${written}`) as string;
+    if (isText(key)) texts[key] = read("text", given, `${where}.${written}`) as string;
     else if (Object.hasOwn(KEYS, key))
       options[key] = read(KEYS[key as Key], given, `${where}.${written}`);
     else
@@ -76,7 +84,8 @@ export function stageFrom(value: unknown, where: string): StageText {
       where,
     );
   }
-  return { model: texts.model, name: texts.name, process: texts.process, options };
+  const { model, name, process, assume } = texts;
+  return { model, name, process, assume, options };
 }
 
 /** One stage as a line: `openai/whisper-tiny --engine vllm --batch-size 8`. */
@@ -119,6 +128,9 @@ function read(kind: (typeof KEYS)[Key], given: unknown, where: string): unknown 
     case "size":
       if (typeof given === "string") return parseSize(given, where);
       throw wrong(given, where, "a size with its unit, such as 600MiB");
+    case "limits":
+      parseModalityLimits(given);
+      return given;
     case "text":
       if (typeof given === "string" && given !== "") return given;
       throw wrong(given, where, "a text");

@@ -25,6 +25,15 @@ export interface AudioGeometry {
   readonly maxPositions?: number;
   /** The processor cuts off what comes after this many samples. */
   readonly maxSamples?: number;
+  /** The item with which vLLM measures the encoder, where it is not the longest that the window or the processor allow. */
+  readonly profiled?: ProfiledItem;
+}
+
+/** vLLM's dummy audio (`get_dummy_mm_data`), and how many items a prompt may have where the model allows no more. */
+export interface ProfiledItem {
+  /** "context": as long as fills the whole context. */
+  readonly seconds?: number | "context";
+  readonly limit?: number;
 }
 
 export interface AudioWindow {

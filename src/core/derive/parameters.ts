@@ -37,6 +37,35 @@ export function countParameters(root: Module, ranks = 1): ParameterCount {
   return { total, components };
 }
 
+export interface ActiveParameters {
+  /** What one token goes through: everything, but of the experts only those that are picked for it. */
+  readonly active: number;
+  /** How much of it are tables, of which a token reads a row; some makers leave them out. A tied head counts as no table. */
+  readonly tables: number;
+}
+
+/** Parameters that one token meets, by how every tensor says that its experts lie in it. */
+export function countActiveParameters(root: Module): ActiveParameters {
+  let active = 0;
+  let tables = 0;
+  const shared = new Set<string>();
+  walk(root, (module) => {
+    for (const { tiedTo } of module.tensors) if (tiedTo !== undefined) shared.add(tiedTo);
+  });
+  walk(root, (module, place) => {
+    for (const tensor of module.tensors) {
+      if (tensor.tiedTo !== undefined) continue;
+      const all = elements(tensor.shape) * place.copies;
+      const { routed } = tensor;
+      const met = routed ? (all / routed.of) * Math.min(routed.picked, routed.of) : all;
+      active += met;
+      if (module.op?.kind === "embedding" && !shared.has(joined(place.path(), tensor.name)))
+        tables += met;
+    }
+  });
+  return { active, tables };
+}
+
 export interface TensorTable {
   /** Name patterns (`layers.{0-31}.fc1.weight`) and shapes, in checkpoint order. */
   readonly tensors: readonly (readonly [name: string, shape: readonly number[]])[];

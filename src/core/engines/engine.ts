@@ -1,4 +1,5 @@
 import type { Dtype } from "../dtype.ts";
+import type { ModalityLimits } from "../limit-mm.ts";
 import type { Model } from "../model.ts";
 import type { Axis, AxisValues } from "../quantity/axis.ts";
 import type { Product } from "../quantity/product.ts";
@@ -71,6 +72,8 @@ export interface Setup {
   readonly compute: Dtype;
   readonly kvCache: Dtype;
   readonly tensorParallel: number;
+  /** Devices, or groups of them, that hold the layers one after the other. */
+  readonly pipelineParallel: number;
   readonly attention: AttentionKernel;
   /** Whether the cache grows with the sequence or is allocated for the whole context at once. */
   readonly cache: "dynamic" | "static";
@@ -100,6 +103,12 @@ export interface ServerSetup {
   readonly maxLoras?: number;
   readonly maxLoraRank?: number;
   readonly fullyShardedLoras?: boolean;
+  /** Replicas that batch and cache for themselves; the experts of a mixture are divided among them. */
+  readonly dataParallelSize?: number;
+  /** Ranks hold whole experts in place of a slice of every one. */
+  readonly enableExpertParallel?: boolean;
+  /** Items of each modality that a prompt may have; a modality without any is not loaded. */
+  readonly limitMmPerPrompt?: ModalityLimits;
 }
 
 /** How attention is computed: with kernels that never hold the scores (`sdpa`), or in plain steps that do (`eager`). */
@@ -124,8 +133,17 @@ export interface Engine {
   readonly servesWhole?: true;
   readonly phases: (model: Model) => readonly Phase[];
   plan(model: Model, setup: Setup): readonly LinePlan[];
+  /** The stages of a pipeline, in order; only engines that can divide a model by layers have it. */
+  stages?(model: Model, setup: Setup): readonly Stage[];
   /** What a server would log and how many requests it holds; only engines that serve have it. */
   serving?(model: Model, setup: Setup, values: AxisValues): Serving;
+}
+
+/** What one device of a pipeline holds. */
+export interface Stage {
+  /** "layers 0 to 15" */
+  readonly holds: string;
+  readonly plan: readonly LinePlan[];
 }
 
 /** What a serving engine decides at start-up, in its own words. Sizes in bytes, per device. */
@@ -135,6 +153,8 @@ export interface Serving {
   readonly maxNumSeqs: number;
   readonly maxNumBatchedTokens: number;
   readonly blockSize: number;
+  /** Replicas, each with the cache and the requests of `device`. */
+  readonly dataParallelSize: number;
   /** "Model loading took": weights and buffers. */
   readonly modelLoadingBytes: number;
   readonly peakActivationBytes: number;
@@ -158,6 +178,6 @@ export interface ServingDevice {
   readonly kvCacheTokens: number;
   /** "Maximum concurrency for maxModelLen tokens per request", as logged. */
   readonly loggedConcurrency: number;
-  /** Requests of the workload's length that fit, no more than maxNumSeqs. */
+  /** Requests of the workload's length that fit, no more than maxNumSeqs; on each replica. */
   readonly concurrentRequests: number;
 }

@@ -83,6 +83,7 @@ export const dbrx = decoderOnly({
                   name,
                   shape: [experts * inner, width],
                   cut: { dim: 0, units: inner },
+                  routed: { of: experts, picked: ffn.moe_top_k },
                 })),
               }),
             ],

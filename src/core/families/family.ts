@@ -21,7 +21,7 @@ export interface Family {
 /** What a family says of a config; what every config says in the same way is read by `describe` itself. */
 export type Described = Omit<
   Model,
-  "family" | "architecture" | "assumptions" | "defaulted" | "dtype"
+  "family" | "architecture" | "assumptions" | "assumed" | "defaulted" | "dtype"
 > &
   Partial<Pick<Model, "architecture" | "dtype">>;
 

@@ -149,4 +149,6 @@ const geometry = (bins: number, window: number, queries: number): AudioGeometry 
     { kind: "ceil", by: window },
     { kind: "scale", by: queries },
   ],
+  // vLLM, granite_speech.py: 8,000,000 samples, one recording a prompt.
+  profiled: { seconds: 8_000_000 / SAMPLE_RATE, limit: 1 },
 });

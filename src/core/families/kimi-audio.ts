@@ -99,6 +99,7 @@ export const kimiAudio: Family = {
           [{ kind: "ceil", by: 4 }],
         ),
         framing: [{ kind: "ceil", by: HOP }],
+        profiled: { limit: 1 },
       },
       context: contextUpTo(config.max_position_embeddings),
     };

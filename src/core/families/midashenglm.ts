@@ -120,6 +120,8 @@ export const midashengLm: Family = {
           { kind: "scale", by: rows },
         ],
         pooling: [{ kind: "floor", by: factor }],
+        // vLLM, midashenglm.py: a dummy of 10 s.
+        profiled: { seconds: 10 },
       },
       context: contextUpTo(text.maxPositions),
     };

@@ -101,6 +101,8 @@ export const mossAudio: Family = {
         framing: [{ kind: "floor", by: HOP }],
         encoding: HALVED_THRICE,
         pooling: [],
+        // vLLM, moss_audio.py: a dummy of one second, although it reckons with 30.
+        profiled: { seconds: 1 },
       },
       context: contextUpTo(text.maxPositions),
     };
@@ -210,6 +212,8 @@ export const mossTranscribeDiarize: Family = {
           [{ kind: "ceil", by: config.audio_merge_size }],
         ),
         framing: [{ kind: "ceil", by: HOP }],
+        // vLLM, moss_transcribe_diarize.py: 90 minutes.
+        profiled: { seconds: 5400 },
       },
     });
   },

@@ -138,6 +138,8 @@ export const phi4Multimodal: Family = {
         framing: [{ kind: "conv", kernel: 400, stride: 160 }],
         encoding: stridingSteps(audio.time_reduction, 3, 2),
         pooling: [{ kind: "ceil", by: audio.downsample_rate }],
+        // vLLM, phi4mm.py: _AUDIO_MAX_SOUNDFILE_SIZE samples.
+        profiled: { seconds: 241_000 / SAMPLE_RATE },
       },
       vision: {
         sizing: {

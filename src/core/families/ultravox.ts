@@ -75,12 +75,16 @@ export const ultravox: Family = {
       root,
       dtype: statedDtype(raw) ?? language.dtype,
       // Chunks of 30 s, the last one as long as it is; all of them are encoded together.
-      audio: whisperGeometry(
-        sizes.bins,
-        sizes.positions,
-        { padded: false, tokensFromPadding: false, longer: "batched" },
-        [{ kind: "ceil", by: config.stack_factor }],
-      ),
+      audio: {
+        ...whisperGeometry(
+          sizes.bins,
+          sizes.positions,
+          { padded: false, tokensFromPadding: false, longer: "batched" },
+          [{ kind: "ceil", by: config.stack_factor }],
+        ),
+        // vLLM, ultravox.py: 16 chunks of 30 s (_MAX_ENCODER_BATCH_SIZE).
+        profiled: { seconds: 480 },
+      },
       context: contextUpTo(language.maxPositions),
     };
   },

@@ -166,6 +166,7 @@ export const voxtralRealtime: Family = {
         ],
         encoding: [{ kind: "floor", by: 2 }],
         pooling: [{ kind: "floor", by: config.downsample_factor }],
+        profiled: { seconds: "context" },
       },
     });
   },

@@ -89,12 +89,16 @@ export const voxtral: Family = {
       text,
       tied: false,
       // Neighbouring positions are laid side by side until they are as wide as the encoder's feed-forward.
-      audio: whisperGeometry(
-        encoder.bins,
-        encoder.positions,
-        { padded: true, tokensFromPadding: true, longer: "batched" },
-        [{ kind: "floor", by: encoder.inner / encoder.width }],
-      ),
+      audio: {
+        ...whisperGeometry(
+          encoder.bins,
+          encoder.positions,
+          { padded: true, tokensFromPadding: true, longer: "batched" },
+          [{ kind: "floor", by: encoder.inner / encoder.width }],
+        ),
+        // vLLM, voxtral.py: up to 5 recordings, one of which may fill the context.
+        profiled: { seconds: "context", limit: 5 },
+      },
     });
   },
 };

@@ -32,6 +32,7 @@ export interface ExpertsOptions {
  */
 export function fusedExperts(options: ExpertsOptions): Module {
   const { inner, experts, gated = true } = options;
+  const routed = { of: experts, picked: options.perToken };
   const width = options.latent ?? options.width;
   const first = gated ? "gate_up_proj" : "up_proj";
   const columns = gated ? 2 * inner : inner;
@@ -49,7 +50,10 @@ export function fusedExperts(options: ExpertsOptions): Module {
     { name: "down_proj_bias", shape: [experts, width] },
   ];
   return module(options.class, options.name ?? "experts", [], {
-    tensors: options.biased ? [...tensors, ...biases] : tensors,
+    tensors: [...tensors, ...(options.biased ? biases : [])].map((tensor) => ({
+      ...tensor,
+      routed,
+    })),
   });
 }
 

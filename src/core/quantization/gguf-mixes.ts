@@ -1,4 +1,4 @@
-import type { GgufType } from "./gguf-types.ts";
+import { BLOCKS, type GgufType } from "./gguf-types.ts";
 import type { Weight } from "./scheme.ts";
 
 /** The type that a mixture takes where nothing more particular is said (llama-quant.cpp, llama_model_quantize_impl). */
@@ -66,9 +66,9 @@ const LAYERS_OF_70B = 80;
 export function mixed(mix: MixName, weight: Weight): GgufType {
   const usual: GgufType = MIXES[mix];
   const { role } = weight;
-  if (role === "head") return output(mix, usual);
+  if (role === "head") return output(mix, usual, weight);
   if (mix === "MXFP4_MOE") return role === "experts" ? "MXFP4" : "Q8_0";
-  if (role === "embedding") return embedded(mix, usual, weight.tied);
+  if (role === "embedding") return embedded(mix, usual, weight);
   const group = weight.attention ? weight.attention.heads / weight.attention.kvHeads : 1;
   const is = (part: keyof typeof PARTS) => PARTS[part].test(weight.name);
   if (weight.attention && is("v")) return values(mix, usual, weight, group);
@@ -83,14 +83,15 @@ export function mixed(mix: MixName, weight: Weight): GgufType {
   return mix === "IQ3_XS" && middle && is("gateOrUp") ? "IQ3_XXS" : usual;
 }
 
-function output(mix: MixName, usual: GgufType): GgufType {
+function output(mix: MixName, usual: GgufType, { shape }: Weight): GgufType {
+  if ((shape.at(-1) ?? 0) % BLOCKS[usual].size !== 0) return "Q8_0";
   if (VERY_SMALL.has(mix) || mix === "IQ3_XXS") return "Q5_K";
   return usual === "Q8_0" || mix === "MXFP4_MOE" ? "Q8_0" : "Q6_K";
 }
 
 /** A token table that is the head too is stored as the head would be. */
-function embedded(mix: MixName, usual: GgufType, tied: boolean): GgufType {
-  if (tied) return output(mix, usual);
+function embedded(mix: MixName, usual: GgufType, weight: Weight): GgufType {
+  if (weight.tied) return output(mix, usual, weight);
   if (isIq2S(mix) || mix === "IQ3_XXS") return "IQ3_S";
   if (VERY_SMALL.has(mix)) return "Q2_K";
   return mix === "TQ1_0" || mix === "TQ2_0" ? "Q4_K" : usual;

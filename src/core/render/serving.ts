@@ -34,7 +34,12 @@ export function renderServing({ serving, workload }: MemoryReport, style: Style)
       : []),
     [request, `${humanBytes(serving.requestKvBytes)} in ${grouped(serving.requestBlocks)} blocks`],
     ...(device
-      ? ([["such requests at once", grouped(device.concurrentRequests)]] as [string, string][])
+      ? ([
+          [
+            "such requests at once",
+            `${grouped(device.concurrentRequests)}${serving.dataParallelSize > 1 ? ` on each of ${serving.dataParallelSize} replicas` : ""}`,
+          ],
+        ] as [string, string][])
       : []),
   ];
   const verdict =

@@ -26,10 +26,12 @@ export function renderReport(report: MemoryReport, style: Style = plain): string
     .filter((line) => peak(line) > 0)
     .sort((a, b) => peak(b) - peak(a));
   const others = report.ledger.lines.filter((line) => peak(line) === 0);
+  // Where everything is assumed, a reader of one line must see it too.
+  const mark = report.ledger.lines.every(({ basis }) => basis === "assumed") ? ", assumed" : "";
   const largest = Math.max(1, ...alive.map(peak));
   const rows = alive.map((line) => [
     `  ${line.component}`,
-    line.label,
+    `${line.label}${mark}`,
     humanBytes(peak(line)),
     share(peak(line), report.totalMemoryBytes),
     bar(peak(line) / largest, BAR),
@@ -42,7 +44,7 @@ export function renderReport(report: MemoryReport, style: Style = plain): string
     ...(others.length > 0
       ? [
           style.faint(
-            `  not alive then: ${others.map((line) => `${line.component} ${line.label} ${humanBytes(line.bytes)}`).join(", ")}`,
+            `  not alive then: ${others.map((line) => `${line.component} ${line.label}${mark} ${humanBytes(line.bytes)}`).join(", ")}`,
           ),
         ]
       : []),
@@ -51,15 +53,30 @@ export function renderReport(report: MemoryReport, style: Style = plain): string
     ...renderServing(report, style),
     style.strong(
       `Total ${(report.totalMemoryBytes / GiB).toFixed(3)} GiB = ${(report.totalMemoryBytes / GB).toFixed(3)} GB`,
-    ) +
-      style.faint(
-        `  (${grouped(report.totalMemoryBytes)} bytes${report.workload.tensorParallelSize > 1 ? " on each device" : ""})`,
-      ),
+    ) + style.faint(`  (${grouped(report.totalMemoryBytes)} bytes${onWhat(report)})`),
+    ...renderStages(report, style),
     ...renderCheckpoint(report.checkpoint),
     "",
     ...report.assumptions.map((sentence) => style.faint(`assumed: ${sentence}`)),
     style.faint("--explain shows every number's formula, basis and source"),
   ].join("\n");
+}
+
+function onWhat({ workload, stages }: MemoryReport): string {
+  const each = workload.tensorParallelSize > 1 ? " on each device" : "";
+  return stages ? `${each} of the fullest stage` : each;
+}
+
+/** What each stage of a pipeline holds and takes. */
+function renderStages({ stages }: MemoryReport, style: Style): string[] {
+  if (!stages) return [];
+  const most = Math.max(...stages.map(({ totalMemoryBytes }) => totalMemoryBytes));
+  const rows = stages.map(({ holds, totalMemoryBytes, peakPhase }, at) => [
+    `  stage ${at}`,
+    humanBytes(totalMemoryBytes),
+    `${peakPhase}  ${holds}${totalMemoryBytes === most ? "  ◀ fullest" : ""}`,
+  ]);
+  return ["", style.strong("Stages of the pipeline"), ...table(rows, [1])];
 }
 
 /** The report followed by every line's formula, basis and source. */
@@ -92,7 +109,7 @@ function header(report: MemoryReport, style: Style): string[] {
   const about = [
     report.architecture,
     report.modelType,
-    `${humanCount(report.parameterCount)} parameters`,
+    parameters(report),
     report.attentionType === "none" ? "" : `${report.attentionType.toUpperCase()} attention`,
   ];
   const how = [
@@ -100,6 +117,7 @@ function header(report: MemoryReport, style: Style): string[] {
     `${report.kvCacheDtype} KV cache`,
     `batch ${grouped(workload.batchSize)}`,
     workload.tensorParallelSize > 1 ? `tensor parallel ${workload.tensorParallelSize}` : "",
+    workload.pipelineParallelSize > 1 ? `pipeline parallel ${workload.pipelineParallelSize}` : "",
     `engine ${report.engine}`,
   ];
   return [
@@ -124,6 +142,12 @@ function media({ audioTokens, imageTokens }: MemoryReport["workload"]): string {
     imageTokens > 0 ? `images ${grouped(imageTokens)}` : "",
   ].filter((part) => part !== "");
   return parts.length > 0 ? ` (${parts.join(", ")})` : "";
+}
+
+/** "46.70B parameters, 12.88B active": the second where a token does not go through all of them. */
+function parameters({ parameterCount: all, activeParameterCount: active }: MemoryReport): string {
+  const met = active === null || active === all ? "" : `, ${humanCount(active)} active`;
+  return `${humanCount(all)} parameters${met}`;
 }
 
 /** "6.53B parameters quantised as the config says, 1.09B stay in bf16" */

@@ -23,9 +23,18 @@ export interface ReportedWorkload {
   readonly promptTokens: number;
   readonly audioTokens: number;
   readonly tensorParallelSize: number;
+  readonly pipelineParallelSize: number;
   readonly audio: AudioLengths | null;
   readonly imageTokens: number;
   readonly images: ImageLengths | null;
+}
+
+/** One stage of a pipeline: what it holds, and the most that it takes on each of its devices. */
+export interface ReportedStage {
+  /** "layers 0 to 15" */
+  readonly holds: string;
+  readonly totalMemoryBytes: Bytes;
+  readonly peakPhase: Phase;
 }
 
 /** How the weights are quantised, and how much of the model is not. */
@@ -49,6 +58,8 @@ export interface MemoryReportData {
   readonly modelType: ModelType;
   readonly attentionType: AttentionType;
   readonly parameterCount: number;
+  /** Parameters that one token goes through: all but those of experts that are not picked for it; null where that is not known. */
+  readonly activeParameterCount: number | null;
   readonly precision: Dtype;
   /** null: every weight is kept in `precision`. */
   readonly quantization: ReportedQuantization | null;
@@ -76,6 +87,8 @@ export interface MemoryReportData {
 
   readonly phases: readonly PhaseTotal[];
   readonly peakPhase: Phase;
+  /** The stages of a pipeline, of which the fullest is reported; null without one. */
+  readonly stages: readonly ReportedStage[] | null;
   /** What a serving engine decides at start-up; null for engines that do not serve. */
   readonly serving: Serving | null;
   readonly ledger: Ledger;

@@ -9,6 +9,12 @@ export interface Cut {
   readonly units: number;
 }
 
+/** A tensor that holds `of` experts in equal parts, of which every token goes through `picked`. */
+export interface Routed {
+  readonly of: number;
+  readonly picked: number;
+}
+
 /** One tensor of a module, named as in the reference implementation ("weight", "bias", "A_log"). */
 export interface Tensor {
   readonly name: string;
@@ -19,6 +25,8 @@ export interface Tensor {
   readonly dtype?: Dtype;
   /** The full name of the tensor whose storage this one shares; it then takes no memory of its own. */
   readonly tiedTo?: string;
+  /** Undefined: every token meets all of it. */
+  readonly routed?: Routed;
 }
 
 /** A tensor on the device that is no parameter: batch-norm statistics, rotary frequencies, position tables. */

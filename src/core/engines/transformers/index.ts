@@ -20,6 +20,7 @@ import {
 import { audioInput, encoderIds, tokenIds } from "./inputs.ts";
 import { mergeMoments } from "./merge.ts";
 import { overheadLines } from "./overhead.ts";
+import { stages } from "./stages.ts";
 import { findOp, headMoment, type Tower, towerMoments, towersOf } from "./tower.ts";
 import { keptAttention } from "./word-timestamps.ts";
 
@@ -34,23 +35,26 @@ export const transformers: Engine = {
   name: "transformers",
   summary: "what PyTorch holds under transformers' generate() with a dynamic cache",
   phases: (model) => phasesOf(towersOf(model.root)),
-  plan(model, setup) {
-    const towers = towersOf(model.root);
-    const phases = phasesOf(towers);
-    const lines = weightLines(model, setup, phases);
-    const running = phases.filter((phase) => phase !== "load");
-    if (model.audio) lines.push(audioInput(model, setup, running));
-    if (model.vision) lines.push(imageInput(model, setup, running));
-    // A codec alone encodes a recording at once: its causal layers keep nothing then.
-    if (running.includes("decode")) lines.push(...cacheLines(model, setup));
-    lines.push(...activationLines(model, towers, setup));
-    if (setup.wordTimestamps) lines.push(...keptAttention(towers, setup));
-    lines.push(...overheadLines(model, setup, phases));
-    return lines;
-  },
+  plan: (model, setup) => planOf(model, setup, phasesOf(towersOf(model.root))),
+  stages,
 };
 
-function phasesOf(towers: readonly Tower[]): readonly Phase[] {
+/** What one device holds: everything, or its share of the model. */
+export function planOf(model: Model, setup: Setup, phases: readonly Phase[]): LinePlan[] {
+  const towers = towersOf(model.root);
+  const lines = weightLines(model, setup, phases);
+  const running = phases.filter((phase) => phase !== "load");
+  if (model.audio) lines.push(audioInput(model, setup, running));
+  if (model.vision) lines.push(imageInput(model, setup, running));
+  // A codec alone encodes a recording at once: its causal layers keep nothing then.
+  if (running.includes("decode")) lines.push(...cacheLines(model, setup));
+  lines.push(...activationLines(model, towers, setup));
+  if (setup.wordTimestamps) lines.push(...keptAttention(towers, setup));
+  lines.push(...overheadLines(model, setup, phases));
+  return lines;
+}
+
+export function phasesOf(towers: readonly Tower[]): readonly Phase[] {
   const has = (side: "encoder" | "decoder") => towers.some(({ op }) => op.side === side);
   return [
     "load",
@@ -163,7 +167,7 @@ function mergingMoments(
 }
 
 /** Whether a decoder attends to what the encoder puts out. */
-function attends({ module }: Tower): boolean {
+export function attends({ module }: Tower): boolean {
   let found = false;
   walk(module, ({ op }) => {
     if (op?.kind === "attention" && op.over === "cross") found = true;
@@ -188,7 +192,7 @@ const activations = (tower: Tower, alive: Partial<Record<Phase, Amount>>): LineP
   alive,
 });
 
-function encoderOutput(encoder: Tower, decoder: Tower, setup: Setup): LinePlan {
+export function encoderOutput(encoder: Tower, decoder: Tower, setup: Setup): LinePlan {
   const images = encoder.op.reads === "images";
   const sum = [
     [

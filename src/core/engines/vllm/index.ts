@@ -8,7 +8,7 @@ import { towersOf } from "../transformers/tower.ts";
 import { quantisedSource, storedLines } from "../weights.ts";
 import { blocksPerRequest, worstCase } from "./kv-cache.ts";
 import { LORA_SOURCE } from "./lora.ts";
-import { loadedBytes, type StartUp, startUp } from "./start-up.ts";
+import { loadedBytes, type StartUp, startUp, startUps } from "./start-up.ts";
 
 const PHASES: readonly Phase[] = ["load", "profile", "serve"];
 const SPEC = "docs/engines.md, vLLM";
@@ -26,12 +26,20 @@ export const vllm: Engine = {
       : "it serves models that generate, and this one has no decoder",
   servesWhole: true,
   phases: () => PHASES,
-  plan(model, setup) {
-    const start = startUp(model, setup);
-    return [...weightLines(start, setup), ...runtimeLines(start), ...cacheLines(start)];
-  },
-  serving: (model, setup, values) => servingOf(startUp(model, setup), values),
+  plan: (model, setup) => planOf(startUp(model, setup), setup),
+  stages: (model, setup) =>
+    startUps(model, setup).map((start) => ({
+      holds: start.layers ? `layers ${start.layers[0]} to ${start.layers[1]}` : "all layers",
+      plan: planOf(start, setup),
+    })),
+  serving: (model, setup, values) => servingOf(startUp(model, setup), setup, values),
 };
+
+const planOf = (start: StartUp, setup: Setup): LinePlan[] => [
+  ...weightLines(start, setup),
+  ...runtimeLines(start),
+  ...cacheLines(start),
+];
 
 function line(
   about: {
@@ -83,7 +91,19 @@ function weightLines(start: StartUp, setup: Setup): LinePlan[] {
 }
 
 function runtimeLines(start: StartUp): LinePlan[] {
+  const handedOn = line(
+    {
+      label: "hidden states from the stage before",
+      component: "runtime",
+      kind: "activation",
+      basis: "rule",
+      source: `${SPEC}: intermediate tensors, hidden states and residuals of ${start.maxNumBatchedTokens} tokens`,
+    },
+    ["profile", "serve"],
+    [[times(start.handedOn, "B")]],
+  );
   return [
+    ...(start.handedOn > 0 ? [handedOn] : []),
     line(
       {
         label: `activations of the profile run (${start.peakAt})`,
@@ -169,7 +189,7 @@ function cacheLines({ pool, device }: StartUp): LinePlan[] {
   });
 }
 
-function servingOf(start: StartUp, values: AxisValues): Serving {
+function servingOf(start: StartUp, setup: Setup, values: AxisValues): Serving {
   const { pool, device, rules } = start;
   const blockBytes = pool ? pool.page * pool.size : 0;
   const request = pool
@@ -191,6 +211,7 @@ function servingOf(start: StartUp, values: AxisValues): Serving {
     maxNumSeqs: start.maxNumSeqs,
     maxNumBatchedTokens: start.maxNumBatchedTokens,
     blockSize: attention?.blockSize ?? 0,
+    dataParallelSize: setup.server.dataParallelSize ?? 1,
     modelLoadingBytes: loadedBytes(start),
     peakActivationBytes: bytes(start.peakActivation),
     nonTorchBytes: bytes(start.nonTorch),

@@ -1,6 +1,6 @@
-import { audioLengths } from "../../audio/geometry.ts";
 import { countParameters, deviceBuffers } from "../../derive/parameters.ts";
 import { bytesOf, findDtype } from "../../dtype.ts";
+import { InputError } from "../../errors.ts";
 import type { Model } from "../../model.ts";
 import { type StoredTensor, storedBytes, storedTensors } from "../../quantization/stored.ts";
 import type { Module } from "../../tree/module.ts";
@@ -8,15 +8,22 @@ import { walk } from "../../tree/walk.ts";
 import { bytes } from "../../units.ts";
 import type { Setup } from "../engine.ts";
 import { findOp, type Tower, towersOf } from "../transformers/tower.ts";
-import { imageProfile } from "./image-profile.ts";
+import { audioProfile } from "./encoder-profile.ts";
+import { dividedExperts } from "./experts.ts";
+import { imageProfile, profiled } from "./image-profile.ts";
 import { type BlockPool, blockPool, cacheSpecs } from "./kv-cache.ts";
 import { loraSlotBytes } from "./lora.ts";
 import { batchDefaults, cudaGraphBytes, nonTorchBytes, type Rules, rulesOf } from "./rules.ts";
+import { type StageTree, stageTrees } from "./stages.ts";
 import { servedTree } from "./tree.ts";
 
 /** Everything that vLLM settles before the first request. Sizes in bytes on one device. */
 export interface StartUp {
   readonly rules: Rules;
+  /** Layers of the language model that this stage of a pipeline holds; undefined without a pipeline. */
+  readonly layers: StageTree["layers"];
+  /** What the stage before hands on: hidden states and residuals of a whole batch. */
+  readonly handedOn: number;
   readonly tree: Module;
   readonly maxModelLen: number;
   readonly maxNumSeqs: number;
@@ -44,13 +51,47 @@ export interface StartUp {
 /** Length of the context where the config states none (`config/model.py`). */
 const UNSTATED_LENGTH = 2048;
 
+/** Every stage of the pipeline, in order; all of them cut as many blocks as the one that has room for the fewest. */
+export function startUps(model: Model, setup: Setup): readonly StartUp[] {
+  const rules = rulesOf(setup.server.version);
+  const served = dividedExperts(servedTree(model.root, rules.minor), setup);
+  if (setup.pipelineParallel > 1 && crosses(served)) {
+    throw new InputError(
+      "inconsistent",
+      `--pipeline-parallel-size is ${setup.pipelineParallel}, but vLLM runs encoder-decoder models on one stage: use --tensor-parallel-size.`,
+      "pipelineParallelSize",
+    );
+  }
+  const starts = stageTrees(served, setup.pipelineParallel).map((stage) =>
+    startUpOf(model, setup, rules, stage),
+  );
+  const blocks = Math.min(
+    ...starts.map(({ device, pool }) =>
+      device && pool ? device.blocks : Number.POSITIVE_INFINITY,
+    ),
+  );
+  return starts.map((start) =>
+    start.device && start.pool ? { ...start, device: { ...start.device, blocks } } : start,
+  );
+}
+
+/** The stage that decides: the one with the least room for blocks, or without a device the fullest. */
 export function startUp(model: Model, setup: Setup): StartUp {
+  const starts = startUps(model, setup);
+  const fullness = ({ device, pool, ...start }: StartUp): number =>
+    device && pool
+      ? -device.available / (pool.page * pool.size)
+      : loadedBytes(start) + start.peakActivation;
+  return starts.reduce((a, b) => (fullness(b) > fullness(a) ? b : a));
+}
+
+function startUpOf(model: Model, setup: Setup, rules: Rules, stage: StageTree): StartUp {
   const { server, tensorParallel } = setup;
-  const rules = rulesOf(server.version);
-  const tree = servedTree(model.root, rules.minor);
+  const { tree } = stage;
   const towers = towersOf(tree);
   const maxModelLen = server.maxModelLen ?? model.context.max ?? UNSTATED_LENGTH;
-  const sizes = batchSizes(setup, maxModelLen, crosses(tree));
+  const whole = crosses(tree);
+  const sizes = batchSizes(setup, maxModelLen, whole);
   const { total: parameters } = countParameters(tree, tensorParallel);
   const stored = storedTensors(tree, setup, true);
   const weights = storedBytes(stored);
@@ -60,14 +101,22 @@ export function startUp(model: Model, setup: Setup): StartUp {
     );
   }, 0);
   const ropeTables = ropeBytes(towers, model.context.max ?? maxModelLen, setup);
-  const peak = profilePeak(model, tree, towers, sizes, rules, setup);
-  const nonTorch = nonTorchBytes(tensorParallel);
+  const peak = profilePeak(model, tree, towers, { ...sizes, maxModelLen, whole }, rules, setup);
+  const nonTorch = nonTorchBytes(
+    tensorParallel * setup.pipelineParallel * (server.dataParallelSize ?? 1),
+  );
   const cudaGraphs = server.enforceEager ? 0 : cudaGraphBytes(parameters);
   const pool = blockPool(cacheSpecs(tree, setup), setup);
   const slots = loraSlotBytes(tree, setup);
+  const width = towers.find(({ op }) => op.side === "decoder")?.op.width ?? 0;
+  const handedOn = stage.isFirst
+    ? 0
+    : 2 * sizes.maxNumBatchedTokens * width * bytesOf(setup.compute);
   const loaded = weights + ropeTables + slots + buffers;
   return {
     rules,
+    layers: stage.layers,
+    handedOn,
     tree,
     maxModelLen,
     ...sizes,
@@ -84,7 +133,7 @@ export function startUp(model: Model, setup: Setup): StartUp {
     device: deviceOf(
       setup,
       rules,
-      loaded + peak.bytes + nonTorch + (rules.graphsSubtracted ? cudaGraphs : 0),
+      loaded + handedOn + peak.bytes + nonTorch + (rules.graphsSubtracted ? cudaGraphs : 0),
       pool,
     ),
   };
@@ -154,7 +203,7 @@ function profilePeak(
   model: Model,
   tree: Module,
   towers: readonly Tower[],
-  sizes: BatchSizes,
+  sizes: BatchSizes & { readonly maxModelLen: number; readonly whole: boolean },
   rules: Rules,
   setup: Setup,
 ): { readonly bytes: number; readonly at: string } {
@@ -164,33 +213,9 @@ function profilePeak(
   const encoder = towers.find(
     ({ op, component }) => op.side === "encoder" && component === "audio_encoder",
   );
-  let encoderPeak = 0;
-  let encoded = 0;
-  let heard = 0;
-  if (encoder && model.audio) {
-    const dummy = audioLengths(
-      model.audio,
-      (model.audio.window?.samples ?? 30 * model.audio.sampleRate) / model.audio.sampleRate,
-    );
-    const perItem = Math.max(1, dummy.tokens || dummy.positions);
-    heard = perItem;
-    const items = Math.max(1, Math.floor(Math.max(sizes.maxNumBatchedTokens, perItem) / perItem));
-    const inner = Math.max(0, ...feedForwards(encoder.module));
-    encoderPeak = items * dummy.positions * (inner + 8 * encoder.op.width) * size;
-    encoded = Math.max(sizes.maxNumBatchedTokens, perItem) * (decoder?.op.width ?? 0) * size;
-  }
-  const image = imageProfile(model, towers, sizes.maxNumBatchedTokens, setup, ({ module }) =>
-    Math.max(0, ...feedForwards(module)),
-  );
-  // One modality is profiled: the one whose item has the most tokens.
-  if (image && image.perItem >= heard) {
-    encoderPeak = image.encoder;
-    encoded =
-      Math.max(sizes.maxNumBatchedTokens, image.perItem) *
-      image.vectors *
-      (decoder?.op.width ?? 0) *
-      size;
-  }
+  const inputs = { model, towers, width: decoder?.op.width ?? 0, sizes, setup };
+  const audio = encoder && audioProfile(model, encoder, inputs.width, sizes, setup);
+  const { peak: encoderPeak, output: encoded } = profiled(audio, imageProfile(inputs));
   const candidates = [{ at: "encoder", bytes: encoderPeak }];
   if (decoder) {
     const perToken = Math.max(0, ...layerWidths(decoder.module, tensorParallel));
@@ -209,17 +234,6 @@ function profilePeak(
   return { at: peak.at, bytes: Math.ceil(peak.bytes) };
 }
 
-function feedForwards(tower: Module): number[] {
-  const widths: number[] = [];
-  walk(tower, ({ op }) => {
-    if (op?.kind === "layer") {
-      for (const { run } of op.blocks) if (typeof run !== "string") widths.push(run.inner);
-    }
-    if (op?.kind === "feed-forward") widths.push(op.inner);
-  });
-  return widths;
-}
-
 /** Elements per token that the widest operation of a layer holds on one rank. */
 function layerWidths(tower: Module, ranks: number): number[] {
   const widths: number[] = [];
@@ -236,5 +250,10 @@ function layerWidths(tower: Module, ranks: number): number[] {
   return widths;
 }
 
-export const loadedBytes = ({ weights, ropeTables, loraSlots, buffers }: StartUp): number =>
+export const loadedBytes = ({
+  weights,
+  ropeTables,
+  loraSlots,
+  buffers,
+}: Pick<StartUp, "weights" | "ropeTables" | "loraSlots" | "buffers">): number =>
   bytes(weights + ropeTables + loraSlots + buffers);
