@@ -100,6 +100,8 @@ export function addAnswers(
 const SWEPT: readonly (readonly [flags: string, description: string])[] = [
   ["--batch-size <list>", "sequences that run together"],
   ["--audio-seconds <list>", "seconds of audio in each sequence"],
+  ["--images <list>", "images in each sequence"],
+  ["--image-size <list>", "width × height of each image: 512x512,1024x768"],
   ["--max-model-len <list>", "tokens of context"],
   ["--seq-length <list>", "the same as --max-model-len"],
   ["--precision <list>", "dtypes of the weights"],

@@ -97,7 +97,7 @@ export function audioOf(model: Model, options: EncoderInput): AudioLengths | nul
 /** What an image is taken to be where the user gives no size: XGA, about what a screenshot or a web page's picture has. */
 const DEFAULT_IMAGE_SIZE: ImageSize = { width: 1024, height: 768 };
 /** 65,536 images in one prompt: beyond it a number is a mistake, not a plan. */
-const MAX_IMAGES = 2 ** 16;
+export const MAX_IMAGES = 2 ** 16;
 
 /** What the images become; null where there are none. */
 export function imagesOf(
