@@ -103,6 +103,8 @@ const ASSISTANT = ["--assistant-model", "--num-assistant-tokens", "--assistant-s
 const SWEPT: readonly (readonly [flags: string, description: string])[] = [
   ["--batch-size <list>", "sequences that run together"],
   ["--audio-seconds <list>", "seconds of audio in each sequence"],
+  ["--images <list>", "images in each sequence"],
+  ["--image-size <list>", "width × height of each image: 512x512,1024x768"],
   ["--max-model-len <list>", "tokens of context"],
   ["--seq-length <list>", "the same as --max-model-len"],
   ["--precision <list>", "dtypes of the weights"],

@@ -52,8 +52,13 @@ function program(): Command {
         "encoder positions, instead of seconds; tokens of a text encoder",
       ),
     )
+    .addOption(number("--images <n>", "images in each sequence (default: none)"))
+    .option("--image-size <size>", "width × height of each image: 1024x768 (the default)")
     .addOption(
-      number("--max-model-len <n>", "the decoder's whole context in tokens, audio tokens included"),
+      number(
+        "--max-model-len <n>",
+        "the decoder's whole context in tokens, those of audio and images included",
+      ),
     )
     .addOption(number("--seq-length <n>", "the same as --max-model-len"))
     .addOption(number("--prompt-tokens <n>", "text tokens of the prompt"))

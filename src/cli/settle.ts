@@ -3,6 +3,7 @@ import { InputError } from "../core/errors.ts";
 import type { EstimateOptions } from "../core/estimate.ts";
 import { type Gpus, gpusOfSize, parseGpus } from "../core/hardware/index.ts";
 import { parseSize } from "../core/units.ts";
+import { parseImageSize } from "../core/vision/image-size.ts";
 import { flagOf, MAX_TOKENS, whole } from "../core/whole.ts";
 import { loadModel, type SourceFlags } from "./source.ts";
 import { splitTraining, type TrainingFlags } from "./training.ts";
@@ -10,11 +11,12 @@ import { splitTraining, type TrainingFlags } from "./training.ts";
 /** What commander hands over: sizes and devices are still text. */
 export type TextOptions = Omit<
   EstimateOptions,
-  "id" | "gpuMemory" | "deviceOverhead" | "assistant"
+  "id" | "gpuMemory" | "deviceOverhead" | "assistant" | "imageSize"
 > &
   SourceFlags &
   TrainingFlags & {
     deviceOverhead?: string;
+    imageSize?: string;
     gpu?: string;
     gpuMemory?: string;
     margin?: string;
@@ -28,7 +30,7 @@ export type TextOptions = Omit<
 export function settled(options: TextOptions): EstimateOptions {
   const { seqLength, explain, json, gpu, gpuMemory, deviceOverhead, margin, ...given } = options;
   const { assistantModel, ...others } = given;
-  const { revision, refresh, timeout, offline, assume, ...some } = others;
+  const { revision, refresh, timeout, offline, assume, imageSize, ...some } = others;
   const { rest, training } = splitTraining(some);
   if (training && rest.engine !== undefined) {
     throw new InputError(
@@ -51,6 +53,7 @@ export function settled(options: TextOptions): EstimateOptions {
     ...(deviceOverhead !== undefined && {
       deviceOverhead: parseSize(deviceOverhead, "--device-overhead"),
     }),
+    ...(imageSize !== undefined && { imageSize: parseImageSize(imageSize) }),
     ...(seqLength !== undefined && { maxModelLen: seqLength }),
   };
 }

@@ -3,6 +3,7 @@ import { type Axes, pointCount, sweep } from "../core/answers/sweep.ts";
 import { parseGpus } from "../core/hardware/index.ts";
 import { rowWriter } from "../core/render/formats.ts";
 import type { Column, Row } from "../core/render/rows.ts";
+import { parseImageSize } from "../core/vision/image-size.ts";
 import { settled, type TextOptions, withMargin } from "./settle.ts";
 import { loadModel } from "./source.ts";
 import { stream } from "./stream.ts";
@@ -16,6 +17,8 @@ const COLUMNS: readonly Column[] = [
   { key: "kvCacheDtype", label: "KV cache" },
   { key: "contextTokens", label: "context", as: "number" },
   { key: "audioSeconds", label: "seconds", as: "number" },
+  { key: "images", label: "images", as: "number" },
+  { key: "imageSize", label: "image size" },
   { key: "batchSize", label: "batch", as: "number" },
   { key: "totalMemoryBytes", label: "total", as: "bytes" },
   { key: "peakPhase", label: "peak" },
@@ -32,7 +35,7 @@ type Options = Omit<TextOptions, keyof Lists> & Lists;
 
 export async function sweepCommand(models: readonly string[], options: Options): Promise<void> {
   const { engine, gpu, tensorParallelSize, precision, kvCacheDtype, format, ...some } = options;
-  const { maxModelLen, seqLength, audioSeconds, batchSize, ...rest } = some;
+  const { maxModelLen, seqLength, audioSeconds, images, imageSize, batchSize, ...rest } = some;
   const numbers = (text: string | undefined, flag: string) =>
     text === undefined ? undefined : parseNumbers(text, flag);
   const words = (text: string | undefined, flag: string) =>
@@ -45,6 +48,8 @@ export async function sweepCommand(models: readonly string[], options: Options):
     kvCacheDtype: words(kvCacheDtype, "--kv-cache-dtype"),
     maxModelLen: numbers(maxModelLen ?? seqLength, "--max-model-len"),
     audioSeconds: numbers(audioSeconds, "--audio-seconds"),
+    images: numbers(images, "--images"),
+    imageSize: words(imageSize, "--image-size")?.map((text) => parseImageSize(text)),
     batchSize: numbers(batchSize, "--batch-size"),
   };
   const axes: Axes = Object.fromEntries(

@@ -1,13 +1,20 @@
 import { type AudioLengths, audioLengths, lengthsFromPositions } from "./audio/geometry.ts";
 import { InputError, shown } from "./errors.ts";
 import type { Model } from "./model.ts";
+import type { Module } from "./tree/module.ts";
+import { walk } from "./tree/walk.ts";
 import { grouped } from "./units.ts";
+import type { ImageSize } from "./vision/cut.ts";
+import { type ImageLengths, imageLengths } from "./vision/geometry.ts";
+import { checkImageSize } from "./vision/image-size.ts";
 import { flagOf, MAX_TOKENS, whole } from "./whole.ts";
 
 /** The options that say how much an encoder reads. */
 interface EncoderInput {
   readonly audioSeconds?: number;
   readonly encoderSeqLength?: number;
+  readonly images?: number;
+  readonly imageSize?: ImageSize;
 }
 
 export const DEFAULT_AUDIO_SECONDS = 30;
@@ -85,4 +92,56 @@ export function audioOf(model: Model, options: EncoderInput): AudioLengths | nul
     );
   }
   return audioLengths(geometry, seconds);
+}
+
+/** What an image is taken to be where the user gives no size: XGA, about what a screenshot or a web page's picture has. */
+const DEFAULT_IMAGE_SIZE: ImageSize = { width: 1024, height: 768 };
+/** 65,536 images in one prompt: beyond it a number is a mistake, not a plan. */
+export const MAX_IMAGES = 2 ** 16;
+
+/** What the images become; null where there are none. */
+export function imagesOf(
+  model: Model,
+  { images, imageSize }: EncoderInput,
+  assumed: string[],
+): ImageLengths | null {
+  if (images === undefined) {
+    if (imageSize === undefined) return null;
+    throw new InputError(
+      "inconsistent",
+      "--image-size was given, but not how many images there are: add --images 1.",
+      "images",
+    );
+  }
+  const size = imageSize === undefined ? undefined : checkImageSize(imageSize);
+  if (images === 0) return null;
+  const count = whole(images, "images", MAX_IMAGES);
+  const geometry = model.vision;
+  if (!geometry) {
+    throw new InputError(
+      "inconsistent",
+      sees(model.root)
+        ? "--images was given, but how this model makes tokens of images is not known here: leave it out, and count their tokens in --prompt-tokens."
+        : "--images was given, but this model does not take images: leave it out.",
+      "images",
+    );
+  }
+  if (geometry.assumed !== undefined) assumed.push(geometry.assumed);
+  if (
+    size === undefined &&
+    geometry.sizing.kind !== "square" &&
+    geometry.sizing.kind !== "cross-attended"
+  )
+    assumed.push(
+      `The images are ${DEFAULT_IMAGE_SIZE.width}×${DEFAULT_IMAGE_SIZE.height} pixels. --image-size says otherwise.`,
+    );
+  return imageLengths(geometry, count, size ?? DEFAULT_IMAGE_SIZE);
+}
+
+function sees(root: Module): boolean {
+  let found = false;
+  walk(root, (_module, { component }) => {
+    if (component === "vision_encoder" || component === "vision_projector") found = true;
+  });
+  return found;
 }

@@ -58,6 +58,8 @@ export function estimateCheckpoint(
       tensorParallelSize: 1,
       pipelineParallelSize: 1,
       audio: null,
+      imageTokens: 0,
+      images: null,
     },
     ...totalsOf(lines, ["load"]),
     quantization: null,

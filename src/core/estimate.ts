@@ -55,7 +55,8 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
   const values = axesOf(workload, expansionOf(model, setup));
   const serving = engine.serving?.(model, setup, values) ?? null;
   if (serving) assumptions.push(...(engine.warns?.(serving) ?? []));
-  const { ledger, stages } = fullest(stagesOf(engine, model, setup), engine.phases(model), values);
+  const phases = engine.phases(model).filter((phase) => happens(phase, model, values));
+  const { ledger, stages } = fullest(stagesOf(engine, model, setup), phases, values);
   return new MemoryReport({
     schemaVersion: 1,
     model: options.id ?? null,
@@ -76,8 +77,10 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
       tensorParallelSize: setup.tensorParallel,
       pipelineParallelSize: setup.pipelineParallel,
       audio: workload.audio,
+      imageTokens: workload.imageTokens,
+      images: workload.images,
     },
-    ...totalsOf(ledger.lines, engine.phases(model)),
+    ...totalsOf(ledger.lines, phases),
     stages,
     serving,
     ledger,
@@ -152,6 +155,7 @@ export function prepare(
     let most = -1;
     let peak: Phase = "load";
     for (const phase of phases) {
+      if (!happens(phase.phase, model, values)) continue;
       const total = sizeOf(phase, lengths, values);
       if (total > most) {
         most = total;
@@ -181,6 +185,10 @@ export function prepare(
     serving: (values) => engine.serving?.(model, setup, values) ?? null,
   };
 }
+
+/** A model that only sees encodes nothing where there are no images. */
+const happens = (phase: Phase, { audio, encoderText, vision }: Model, values: AxisValues) =>
+  phase !== "encode" || !vision || Boolean(audio ?? encoderText) || values.patches > 0;
 
 /** Swallows the assumptions that a quick total does not print. */
 const IGNORED = { push: () => 0 } as unknown as string[];

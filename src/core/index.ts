@@ -113,5 +113,8 @@ export {
   toGB,
   toGiB,
 } from "./units.ts";
+export type { ImageSize } from "./vision/cut.ts";
+export { type ImageLengths, imageLengths, type VisionGeometry } from "./vision/geometry.ts";
+export { parseImageSize } from "./vision/image-size.ts";
 export { withCheckpoint } from "./with-checkpoint.ts";
 export type { Workload, WorkloadOptions } from "./workload.ts";

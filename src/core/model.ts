@@ -2,6 +2,7 @@ import type { AudioGeometry } from "./audio/geometry.ts";
 import type { Dtype } from "./dtype.ts";
 import type { Scheme } from "./quantization/scheme.ts";
 import type { Module } from "./tree/module.ts";
+import type { VisionGeometry } from "./vision/geometry.ts";
 
 /** What kind of model it is, in the words of people who choose one. */
 export const MODEL_TYPES = [
@@ -33,6 +34,8 @@ export interface Model {
   /** The `quant_method` of a config that nothing here knows: only its checkpoint's header tells the size. */
   readonly unreadQuantization?: string;
   readonly audio: AudioGeometry | undefined;
+  /** How images become patches and tokens; undefined where the model does not see, or its rule is not known. */
+  readonly vision?: VisionGeometry;
   /** What an encoder reads where it reads text: tokens of its own, besides the decoder's prompt. */
   readonly encoderText?: EncoderText;
   readonly context: ContextLimit;

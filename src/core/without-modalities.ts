@@ -25,8 +25,9 @@ export function withoutModalities(model: Model, limits: ModalityLimits | undefin
     if (component) there.add(component);
   });
   const absent = [...gone].filter((component) => there.has(component));
+  const { vision: _, ...unseeing } = model;
   return {
-    ...model,
+    ...(blind ? unseeing : model),
     root: lacking(model.root, gone),
     ...(deaf && { audio: undefined }),
     assumptions: [

@@ -31,9 +31,11 @@ export function withoutParts(model: Model, parts: readonly string[] = []): Model
       "without",
     );
   }
+  const gone = new Set(parts as readonly Component[]);
+  const { vision, ...blind } = model;
   return {
-    ...model,
-    root: lacking(model.root, new Set(parts as readonly Component[])),
+    ...(gone.has("vision_encoder") ? blind : model),
+    root: lacking(model.root, gone),
     assumptions: [...model.assumptions, `Not loaded: ${parts.join(", ")}, as --without says.`],
   };
 }

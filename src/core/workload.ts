@@ -1,9 +1,11 @@
 import type { AudioLengths } from "./audio/geometry.ts";
-import { audioOf, DEFAULT_AUDIO_SECONDS, encoderTokensOf } from "./encoder-input.ts";
+import { audioOf, DEFAULT_AUDIO_SECONDS, encoderTokensOf, imagesOf } from "./encoder-input.ts";
 import { InputError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import type { AxisValues } from "./quantity/axis.ts";
 import { grouped } from "./units.ts";
+import type { ImageSize } from "./vision/cut.ts";
+import type { ImageLengths } from "./vision/geometry.ts";
 import { MAX_TOKENS, whole } from "./whole.ts";
 
 /** What runs, in the user's words. All are optional; what is left out is taken as documented and reported as assumed. */
@@ -14,9 +16,13 @@ export interface WorkloadOptions {
   readonly audioSeconds?: number;
   /** Encoder positions instead of seconds; tokens where the encoder reads text (default 512). */
   readonly encoderSeqLength?: number;
-  /** The decoder's whole context in tokens, audio tokens included. */
+  /** Images in each sequence. Default none. */
+  readonly images?: number;
+  /** Width and height of each image in pixels. Default 1024 × 768. */
+  readonly imageSize?: ImageSize;
+  /** The decoder's whole context in tokens, those of audio and images included. */
   readonly maxModelLen?: number;
-  /** Text tokens of the prompt, besides the audio. */
+  /** Text tokens of the prompt, besides audio and images. */
   readonly promptTokens?: number;
   /** Tokens to generate. */
   readonly maxNewTokens?: number;
@@ -29,10 +35,12 @@ export interface Workload {
   readonly contextTokens: number;
   /** Tokens of it that get keys and values: one less where the last generated token ends the run. */
   readonly cachedTokens: number;
-  /** Tokens of the prompt, audio tokens included. */
+  /** Tokens of the prompt, those of audio and images included. */
   readonly promptTokens: number;
   readonly audioTokens: number;
   readonly audio: AudioLengths | null;
+  readonly imageTokens: number;
+  readonly images: ImageLengths | null;
   /** Tokens that an encoder of text reads; 0 where there is none. */
   readonly encoderTokens: number;
 }
@@ -44,7 +52,7 @@ export const MAX_BATCH = 2 ** 20;
  * Settles the workload: checks every number, turns seconds into positions and tokens, and fits prompt and generation
  * into the context.
  * @param assumed receives a sentence for each value that the user left open and that changes the answer.
- * @throws InputError `out-of-range` for a number that makes no sense, `does-not-fit` where audio or prompt exceed the context.
+ * @throws InputError `out-of-range` for a number that makes no sense, `does-not-fit` where audio, images or prompt exceed the context.
  */
 export function settleWorkload(
   model: Model,
@@ -55,7 +63,10 @@ export function settleWorkload(
   const audio = audioOf(model, options);
   const encoderTokens = encoderTokensOf(model, options, assumed);
   const audioTokens = audio?.tokens ?? 0;
-  const { max, hard, preset, prompt: usualPrompt } = model.context;
+  const images = imagesOf(model, options, assumed);
+  const imageTokens = images?.tokens ?? 0;
+  const mediaTokens = audioTokens + imageTokens;
+  const { max, hard, prompt: usualPrompt } = model.context;
   const text =
     options.promptTokens === undefined
       ? undefined
@@ -69,13 +80,13 @@ export function settleWorkload(
       ? undefined
       : whole(options.maxModelLen, "maxModelLen", MAX_TOKENS);
 
-  // Where the user names none: what generation starts from, at least one token where there is no audio either.
-  const leastText = usualPrompt ?? (audioTokens > 0 ? 0 : 1);
+  // Where the user names none: what generation starts from, at least one token where there is nothing else either.
+  const leastText = usualPrompt ?? (mediaTokens > 0 ? 0 : 1);
   const asked =
     text !== undefined || fresh !== undefined
-      ? audioTokens + (text ?? leastText) + (fresh ?? 0)
+      ? mediaTokens + (text ?? leastText) + (fresh ?? 0)
       : undefined;
-  const context = stated ?? asked ?? preset;
+  const context = stated ?? asked ?? openContext(model, imageTokens);
   if (hard && max !== undefined && context > max) {
     throw new InputError(
       "does-not-fit",
@@ -90,20 +101,27 @@ export function settleWorkload(
       "maxModelLen",
     );
   }
-  if (asked !== undefined && asked > context) {
+  if (images && mediaTokens > context) {
     throw new InputError(
       "does-not-fit",
-      `Audio, prompt and new tokens add up to ${grouped(asked)}, more than the context of ${grouped(context)}: raise --max-model-len or ask for less.`,
+      `${imagesSaid(images)} become ${grouped(imageTokens)} tokens${audioTokens > 0 ? ` beside the audio's ${grouped(audioTokens)}` : ""}, more than the context of ${grouped(context)}: raise --max-model-len, or show fewer or smaller images.`,
       "maxModelLen",
     );
   }
-  let prompt = audioTokens + (text ?? usualPrompt ?? 0);
+  if (asked !== undefined && asked > context) {
+    throw new InputError(
+      "does-not-fit",
+      `${images ? "Images, audio" : "Audio"}, prompt and new tokens add up to ${grouped(asked)}, more than the context of ${grouped(context)}: raise --max-model-len or ask for less.`,
+      "maxModelLen",
+    );
+  }
+  let prompt = mediaTokens + (text ?? usualPrompt ?? 0);
   if (text === undefined && usualPrompt === undefined) {
     prompt = context - (fresh ?? 0);
     if (context > 0)
       assumed.push(
         stated === undefined && fresh !== undefined
-          ? `The prompt is ${audioTokens > 0 ? "the audio alone" : "one token"}. --prompt-tokens says otherwise.`
+          ? `The prompt is ${mediaAlone(audioTokens, imageTokens)}. --prompt-tokens says otherwise.`
           : `The prompt fills the context (${grouped(prompt)} tokens): the largest prefill. --prompt-tokens says otherwise.`,
       );
   } else if (text === undefined && usualPrompt !== undefined) {
@@ -138,8 +156,24 @@ export function settleWorkload(
     promptTokens,
     audioTokens,
     audio,
+    imageTokens,
+    images,
     encoderTokens,
   };
+}
+
+/** The usual context where the user names none, and room for the images beside it as far as the model allows. */
+export function openContext({ context: { max, preset } }: Model, imageTokens: number): number {
+  return preset > 0 ? Math.min(preset + imageTokens, Math.max(preset, max ?? MAX_TOKENS)) : preset;
+}
+
+const imagesSaid = ({ count, width, height }: ImageLengths): string =>
+  `${grouped(count)} ${count === 1 ? "image" : "images"} of ${width}×${height}`;
+
+function mediaAlone(audioTokens: number, imageTokens: number): string {
+  const media = [audioTokens > 0 ? "audio" : "", imageTokens > 0 ? "images" : ""];
+  const there = media.filter((name) => name !== "").join(" and the ");
+  return there === "" ? "one token" : `the ${there} alone`;
 }
 
 /**
@@ -155,7 +189,7 @@ export function axesOf(
   },
 ): AxisValues {
   const { batchSize, contextTokens, cachedTokens, promptTokens, audioTokens, audio } = workload;
-  const { encoderTokens } = workload;
+  const { encoderTokens, images } = workload;
   return {
     batch: everything ? batchSize * expansion : batchSize,
     decoded: batchSize * expansion,
@@ -163,12 +197,16 @@ export function axesOf(
     frames: audio?.windowFrames ?? 0,
     samples: audio?.windowSamples ?? 0,
     positions: audio?.windowPositions ?? encoderTokens,
-    memory: audio?.positions ?? encoderTokens,
+    memory: (audio?.positions ?? encoderTokens) + (images?.crossPositions ?? 0),
     audioTokens,
     prompt: promptTokens,
     context: contextTokens,
     cached: cachedTokens,
     heldFrames: audio ? heldFrames(audio) : 0,
+    tiles: images ? images.count * images.imageTiles : 0,
+    patches: images?.tilePatches ?? 0,
+    pixels: images?.tilePixels ?? 0,
+    features: images?.features ?? 0,
   };
 }
 

@@ -51,7 +51,8 @@ function rising(id: string, options: EstimateOptions, axis: string, values: read
 
 describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
   const model = modelOf(id);
-  const report = calculateMemory(id, { engine: name, batchSize: 2 });
+  const seen = model.vision ? { images: 3 } : {};
+  const report = calculateMemory(id, { engine: name, batchSize: 2, ...seen });
 
   it("adds up: every phase is the sum of its lines", () => {
     expect(report.ledger.lines.length).toBeGreaterThan(0);
@@ -161,6 +162,29 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
       });
     }
   });
+
+  it.skipIf(!model.vision)("needs no less when there are more images", () => {
+    const imageSize = { width: 700, height: 500 };
+    const reports = rising(id, { engine: name, imageSize }, "images", [0, 1, 2, 3, 8, 20]);
+    expect(reports.length).toBeGreaterThan(1);
+    reports.forEach((more, at) => {
+      const less = reports[at - 1];
+      if (less) expectNoLess(more, less, `${more.workload.images?.count} images`);
+    });
+  });
+
+  it.skipIf(!model.vision)(
+    "gives the same total with images where only the total is asked for",
+    () => {
+      const prepared = prepare(model, { engine: name });
+      for (const images of [0, 1, 5])
+        for (const batchSize of [1, 7]) {
+          const options = { images, batchSize, imageSize: { width: 700, height: 500 } };
+          const { totalMemoryBytes, peakPhase } = calculateMemory(id, { engine: name, ...options });
+          expect(prepared.total(options)).toEqual({ totalMemoryBytes, peakPhase });
+        }
+    },
+  );
 
   it.skipIf(model.context.preset === 0)("needs no less when the context grows", () => {
     const lengths = [200, 201, 300, 400, 448, 2048, 4096, 8192, 131_072];

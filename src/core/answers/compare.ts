@@ -36,7 +36,7 @@ export interface CompareOptions extends EstimateOptions {
 
 /**
  * Every model under the same options, each on each device. A length that a model does not take (seconds for one that does
- * not hear) is left out for it.
+ * not hear, images for one that does not see) is left out for it.
  * @throws InputError as `estimate` does, but for engines that do not run a model and workloads that do not fit it: those are rows with a refusal.
  */
 export function* compare(
@@ -51,8 +51,10 @@ export function* compare(
 }
 
 function forModel({ model }: Subject, options: EstimateOptions): EstimateOptions {
-  if (model.audio) return options;
-  const { audioSeconds: _, encoderSeqLength: __, ...rest } = options;
+  const { images, imageSize, ...blind } = options;
+  const seen = model.vision ? options : blind;
+  if (model.audio) return seen;
+  const { audioSeconds: _, encoderSeqLength: __, ...rest } = seen;
   return rest;
 }
 

@@ -1,12 +1,13 @@
 import { audioLengths } from "../audio/geometry.ts";
-import { DEFAULT_AUDIO_SECONDS } from "../encoder-input.ts";
+import { DEFAULT_AUDIO_SECONDS, imagesOf, MAX_IMAGES } from "../encoder-input.ts";
 import { InputError } from "../errors.ts";
 import { type EstimateOptions, prepare } from "../estimate.ts";
 import type { Gpus } from "../hardware/index.ts";
 import type { Model } from "../model.ts";
 import type { Bytes } from "../units.ts";
+import type { ImageLengths } from "../vision/geometry.ts";
 import { MAX_TOKENS } from "../whole.ts";
-import { settleWorkload, type WorkloadOptions } from "../workload.ts";
+import { openContext, settleWorkload, type WorkloadOptions } from "../workload.ts";
 import { largest } from "./largest.ts";
 import { type Margin, NO_MARGIN } from "./margin.ts";
 import { NO_ROOM, unlessRefused } from "./refused.ts";
@@ -37,6 +38,8 @@ export interface Limits {
   readonly marginBytes: Bytes;
   /** Seconds of audio in each sequence; null for models that do not hear. */
   readonly seconds: number | null;
+  /** What the images in each sequence become; null where there are none. */
+  readonly images: ImageLengths | null;
   /** Tokens of context in each sequence; 0 where nothing is generated. */
   readonly contextTokens: number;
   /** Sequences of this length at once: the largest batch, or the requests that a server runs together. */
@@ -47,6 +50,8 @@ export interface Limits {
   readonly context: Limit | null;
   /** Whole seconds of audio, for this batch, beside as much text as now; null for models that do not hear. */
   readonly audioSeconds: Limit | null;
+  /** Images of that size in each sequence, for this batch; null where none were asked for. */
+  readonly mostImages: Limit | null;
   readonly durations: readonly DurationPoint[];
 }
 
@@ -71,6 +76,7 @@ export function limits(model: Model, options: LimitsOptions, gpus: Gpus): Limits
     gpu: gpus,
     marginBytes: run.marginBytes,
     seconds: workload.audio?.seconds ?? null,
+    images: workload.images,
     contextTokens: workload.contextTokens,
     sequences,
     sequencesIfAllowed:
@@ -82,6 +88,7 @@ export function limits(model: Model, options: LimitsOptions, gpus: Gpus): Limits
         : null,
     context: model.context.preset > 0 ? longestContext(model, run, rest) : null,
     audioSeconds: model.audio ? longestAudio(model, run, rest) : null,
+    mostImages: workload.images ? mostImages(model, run, rest) : null,
     durations: model.audio ? durations(model, run, rest) : [],
   };
 }
@@ -94,9 +101,12 @@ export function largestBatch(run: Runner, options: WorkloadOptions): Limit {
 
 /** The longest context for the workload's batch and audio. */
 export function longestContext(model: Model, run: Runner, options: WorkloadOptions): Limit {
-  const { audio } = settleWorkload(model, { ...options, maxModelLen: furthest(model) });
+  const { audio, imageTokens } = settleWorkload(model, {
+    ...options,
+    maxModelLen: furthest(model),
+  });
   const text = (options.promptTokens ?? model.context.prompt ?? 0) + (options.maxNewTokens ?? 0);
-  const least = Math.max(1, (audio?.tokens ?? 0) + text);
+  const least = Math.max(1, (audio?.tokens ?? 0) + imageTokens + text);
   return limitOf(least, furthest(model), (maxModelLen) => run.outcome({ ...options, maxModelLen }));
 }
 
@@ -120,7 +130,8 @@ export function withSeconds(
     options.maxNewTokens === undefined;
   if (!audio?.pooling || !open) return asked;
   const usual = options.audioSeconds ?? DEFAULT_AUDIO_SECONDS;
-  const text = Math.max(1, model.context.preset - audioLengths(audio, usual).tokens);
+  const images = imagesOf(model, options, [])?.tokens ?? 0;
+  const text = Math.max(1, openContext(model, images) - audioLengths(audio, usual).tokens);
   return { ...asked, maxModelLen: audioLengths(audio, seconds).tokens + text };
 }
 
@@ -134,6 +145,15 @@ export function longestAudio(model: Model, run: Runner, options: WorkloadOptions
     const workload = withSeconds(model, options, seconds);
     if ((workload.maxModelLen ?? 0) > furthest(model)) return "model";
     return run.outcome(workload);
+  });
+}
+
+/** The most images of one size, beside as much text as now where the context was left open. */
+function mostImages(model: Model, run: Runner, options: WorkloadOptions): Limit {
+  return limitOf(1, MAX_IMAGES, (images) => {
+    const { tokens = 0 } = imagesOf(model, { ...options, images }, []) ?? {};
+    if (tokens > furthest(model)) return "model";
+    return run.outcome({ ...options, images });
   });
 }
 

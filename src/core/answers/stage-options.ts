@@ -2,6 +2,7 @@ import { InputError, nearest, shown } from "../errors.ts";
 import type { EstimateOptions } from "../estimate.ts";
 import { parseModalityLimits } from "../limit-mm.ts";
 import { parseSize } from "../units.ts";
+import { checkImageSize, parseImageSize } from "../vision/image-size.ts";
 
 /** What a stage may say besides its model, and what each is. */
 const KEYS = {
@@ -17,6 +18,8 @@ const KEYS = {
   batchSize: "number",
   audioSeconds: "number",
   encoderSeqLength: "number",
+  images: "number",
+  imageSize: "image size",
   maxModelLen: "number",
   promptTokens: "number",
   maxNewTokens: "number",
@@ -120,6 +123,8 @@ function read(kind: (typeof KEYS)[Key], given: unknown, where: string): unknown 
       if (typeof value === "number" && Number.isFinite(value)) return value;
       throw wrong(given, where, "a number");
     }
+    case "image size":
+      return typeof given === "string" ? parseImageSize(given, where) : checkImageSize(given);
     case "size":
       if (typeof given === "string") return parseSize(given, where);
       throw wrong(given, where, "a size with its unit, such as 600MiB");

@@ -4,6 +4,7 @@ import { type EstimateOptions, type Prepared, prepare, type QuickTotal } from ".
 import { type Gpus, gpuName } from "../hardware/index.ts";
 import type { Model } from "../model.ts";
 import type { Axis, AxisValues } from "../quantity/axis.ts";
+import type { ImageSize } from "../vision/cut.ts";
 import { whole } from "../whole.ts";
 import { MAX_BATCH } from "../workload.ts";
 import { type Margin, NO_MARGIN } from "./margin.ts";
@@ -19,6 +20,8 @@ export interface Axes {
   readonly kvCacheDtype?: readonly string[];
   readonly maxModelLen?: readonly number[];
   readonly audioSeconds?: readonly number[];
+  readonly images?: readonly number[];
+  readonly imageSize?: readonly ImageSize[];
   readonly batchSize?: readonly number[];
 }
 
@@ -32,6 +35,9 @@ export interface Point {
   readonly kvCacheDtype: string | null;
   readonly contextTokens: number | null;
   readonly audioSeconds: number | null;
+  readonly images: number | null;
+  /** "1024x768" */
+  readonly imageSize: string | null;
   readonly batchSize: number;
   readonly totalMemoryBytes: number | null;
   readonly peakPhase: Phase | null;
@@ -105,14 +111,22 @@ function* inner(
   };
   // One object for all points: a spread for each of a million costs more than the sums.
   const workload: { -readonly [K in keyof EstimateOptions]: EstimateOptions[K] } = { ...options };
-  for (const seconds of axes.audioSeconds ?? [options.audioSeconds]) {
-    if (seconds !== undefined) workload.audioSeconds = seconds;
+  for (const media of mediaOf(axes, options)) {
+    Object.assign(workload, media);
     const lengths = refused ? { refusal: prepared.message } : lengthsOf(prepared, workload);
     for (const batch of axes.batchSize ?? [options.batchSize]) {
       if (batch !== undefined) workload.batchSize = batch;
       yield pointAt(fixed, refused ? undefined : prepared, run, workload, lengths);
     }
   }
+}
+
+/** Every combination of what is heard and seen. */
+function* mediaOf(axes: Axes, options: EstimateOptions): Generator<EstimateOptions> {
+  for (const images of axes.images ?? [options.images])
+    for (const imageSize of axes.imageSize ?? [options.imageSize])
+      for (const audioSeconds of axes.audioSeconds ?? [options.audioSeconds])
+        yield defined({ images, imageSize, audioSeconds });
 }
 
 /** The lengths of one sequence, or why there are none; every batch of them is this many times as large. */
@@ -124,6 +138,8 @@ function lengthsOf(prepared: Prepared, workload: EstimateOptions): Lengths {
   const one = unlessRefused(NO_ROOM, () => prepared.settle({ ...workload, batchSize: 1 }));
   return one instanceof InputError ? { refusal: one.message } : { one, values: { ...one } };
 }
+
+const sizeText = ({ width, height }: ImageSize): string => `${width}x${height}`;
 
 type Fixed = Pick<
   Point,
@@ -156,6 +172,8 @@ function pointAt(
     kvCacheDtype: fixed.kvCacheDtype,
     contextTokens: "one" in lengths ? lengths.one.context : (workload.maxModelLen ?? null),
     audioSeconds: workload.audioSeconds ?? null,
+    images: workload.images ?? null,
+    imageSize: workload.imageSize ? sizeText(workload.imageSize) : null,
     batchSize,
     totalMemoryBytes: total?.totalMemoryBytes ?? null,
     peakPhase: total?.peakPhase ?? null,

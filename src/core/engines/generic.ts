@@ -4,6 +4,7 @@ import { type Product, times } from "../quantity/product.ts";
 import type { Component, Module } from "../tree/module.ts";
 import { walk } from "../tree/walk.ts";
 import type { Engine, LinePlan, Setup } from "./engine.ts";
+import { imageInput } from "./transformers/images.ts";
 import { activationLines } from "./transformers/index.ts";
 import { audioInput } from "./transformers/inputs.ts";
 import { towersOf } from "./transformers/tower.ts";
@@ -24,6 +25,7 @@ export const generic: Engine = {
   plan(model, setup) {
     const lines = weightLines(model, setup, ["all"]);
     if (model.audio) lines.push({ ...audioInput(model, setup, ["all"]), source: PLAN });
+    if (model.vision) lines.push({ ...imageInput(model, setup, ["all"]), source: PLAN });
     for (const { component, sum } of encoderKeysAndValues(model.root, setup)) {
       lines.push({
         label: "encoder self-attention K/V, all layers",
@@ -77,8 +79,9 @@ export function encoderKeysAndValues(
         times(2, "(K, V)"),
         times(Math.ceil(op.kvHeads / setup.tensorParallel), "heads"),
         times(op.headDim, "head_dim"),
-        times("windows", "windows"),
-        times("positions", "positions"),
+        ...(place.component === "vision_encoder"
+          ? [times("tiles", "tiles"), times("patches", "patches")]
+          : [times("windows", "windows"), times("positions", "positions")]),
         times("batch", "sequences"),
         times(bytesOf(setup.kvCache), `B ${setup.kvCache}`),
       ],

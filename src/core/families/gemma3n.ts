@@ -18,6 +18,7 @@ import { pairOf } from "./pair.ts";
 /** Gemma3nConfig (transformers 5.18). */
 const read = reader(() => ({
   audio_soft_tokens_per_image: or(integer(0, 2 ** 20), 188),
+  vision_soft_tokens_per_image: or(integer(1, 2 ** 20), 256),
   tie_word_embeddings: or(flag(), true),
 }));
 
@@ -115,7 +116,13 @@ export const gemma3n: Family = {
           embedder("embed_audio", "audio_projector", audio, language.width),
         ],
         {
-          op: { kind: "merge", checked: true, kept: false, waits: [width, width, width, perLayer] },
+          op: {
+            kind: "merge",
+            checked: true,
+            kept: false,
+            images: "first",
+            waits: [width, width, width, perLayer],
+          },
         },
       ),
       lmHead({
@@ -135,10 +142,23 @@ export const gemma3n: Family = {
         strides.map(([time]) => time),
         config.audio_soft_tokens_per_image,
       ),
+      vision: {
+        sizing: {
+          kind: "square",
+          side: IMAGE_SIDE,
+          patches: config.vision_soft_tokens_per_image,
+          tokens: config.vision_soft_tokens_per_image,
+        },
+        pixelValues: 3,
+        assumed: `Images are scaled to ${IMAGE_SIDE}×${IMAGE_SIDE} pixels, as the published preprocessor_config.json says.`,
+      },
       context: contextUpTo(language.maxPositions),
     };
   },
 };
+
+/** google/gemma-3n-E4B-it, preprocessor_config.json: `size`; the tower's 16 × 16 positions at a stride of 48 pixels. */
+const IMAGE_SIDE = 768;
 
 /** The vectors of all layers are looked up before the audio is encoded. */
 const perLayerWidth = ({ op }: Module): number =>

@@ -5,6 +5,7 @@ import { dimension, integer, maybe, or, reader } from "../config/schema.ts";
 import { linear } from "../layers/linear.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { type Component, type Module, module } from "../tree/module.ts";
+import type { VisionGeometry } from "../vision/geometry.ts";
 import type { Context } from "./family.ts";
 
 /** Gemma4UnifiedAudioConfig: one number under four names. */
@@ -31,7 +32,28 @@ export interface Gemma4Parts {
   readonly audio?: Module;
   readonly audioProjector?: Module;
   readonly geometry: AudioGeometry | undefined;
+  readonly images?: VisionGeometry;
 }
+
+/** `Gemma4ImageProcessor.max_soft_tokens` (transformers 5.18); it takes 70, 140, 280, 560 or 1,120. */
+const MOST_TOKENS = 280;
+
+/** @param pooledFirst the patches of a token are put together before the model takes them. */
+export const gemma4Images = (
+  patch: number,
+  pooling: number,
+  pooledFirst = false,
+): VisionGeometry => ({
+  sizing: {
+    kind: "patch-budget",
+    patch,
+    pooling,
+    mostTokens: MOST_TOKENS,
+    ...(pooledFirst && { pooledFirst: true }),
+  },
+  pixelValues: 3,
+  assumed: `An image becomes up to ${MOST_TOKENS} tokens, as the processor's max_soft_tokens says.`,
+});
 
 /** Nothing but norms and matrices between raw audio or image patches and the language model. */
 export function unifiedParts(raw: RawConfig, context: Context, width: number): Gemma4Parts {
@@ -39,6 +61,7 @@ export function unifiedParts(raw: RawConfig, context: Context, width: number): G
   const audioRaw = section(raw, "audio_config", context.path);
   const classes = "Gemma4Unified";
   const frames = audioRaw && readFrames(audioRaw, context.inside("audio_config"));
+  const seen = visionRaw && readPatches(visionRaw, context.inside("vision_config"));
   const samples =
     frames &&
     (frames.output_proj_dims ??
@@ -46,8 +69,9 @@ export function unifiedParts(raw: RawConfig, context: Context, width: number): G
       frames.audio_samples_per_token ??
       frames.audio_embed_dim);
   return {
-    ...(visionRaw && {
-      visionProjector: patches(readPatches(visionRaw, context.inside("vision_config")), width),
+    ...(seen && {
+      visionProjector: patches(seen, width),
+      images: gemma4Images(seen.patch_size, seen.pooling_kernel_size, true),
     }),
     ...(samples !== undefined && {
       audioProjector: gemma4Embedder(classes, "embed_audio", "audio_projector", samples, width),

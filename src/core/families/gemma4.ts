@@ -11,7 +11,7 @@ import { module } from "../tree/module.ts";
 import { type Context, type Family, sectionOf, statedDtype } from "./family.ts";
 import { isUnified } from "./gemma4-config.ts";
 import { gemma4Language } from "./gemma4-text.ts";
-import { type Gemma4Parts, gemma4Embedder, unifiedParts } from "./gemma4-unified.ts";
+import { type Gemma4Parts, gemma4Embedder, gemma4Images, unifiedParts } from "./gemma4-unified.ts";
 import { pairOf } from "./pair.ts";
 
 /** Gemma4Config and Gemma4UnifiedConfig (transformers 5.18). */
@@ -39,6 +39,7 @@ const readVision = reader(() => ({
   num_key_value_heads: or(dimension(), 12),
   head_dim: or(dimension(), 64),
   patch_size: or(integer(1, 10_000), 16),
+  pooling_kernel_size: or(integer(1, 10_000), 3),
   position_embedding_size: or(dimension(), 10_240),
   use_clipped_linears: or(flag(), false),
   standardize: or(flag(), false),
@@ -63,13 +64,13 @@ export const gemma4: Family = {
     const parts = unified
       ? unifiedParts(raw, context, language.width)
       : towers(raw, context, language.width);
-    const { vision, visionProjector, audio, audioProjector, geometry } = parts;
+    const { vision, visionProjector, audio, audioProjector, geometry, images } = parts;
     const root = module(context.architecture, "", [
       module(
         unified ? "Gemma4UnifiedModel" : "Gemma4Model",
         "model",
         [vision, language.backbone, audio, visionProjector, audioProjector],
-        { op: { kind: "merge", checked: true, kept: false } },
+        { op: { kind: "merge", checked: true, kept: false, images: "copied" } },
       ),
       lmHead({
         copied: true,
@@ -84,6 +85,7 @@ export const gemma4: Family = {
       root,
       dtype: statedDtype(raw) ?? statedDtype(textRaw),
       audio: geometry,
+      ...(images && { vision: images }),
       context: contextUpTo(language.maxPositions),
     };
   },
@@ -108,6 +110,7 @@ function withVision(raw: RawConfig, context: Context, width: number) {
     "vision_config.num_key_value_heads",
   );
   return {
+    images: gemma4Images(config.patch_size, config.pooling_kernel_size),
     vision: gemma4Vision("vision_tower", {
       width: config.hidden_size,
       layers: config.num_hidden_layers,

@@ -2,7 +2,9 @@ import { type RawConfig, section } from "../config/raw.ts";
 import { contextUpTo } from "../model.ts";
 import { languageHead } from "../towers/causal-lm.ts";
 import { type Module, module } from "../tree/module.ts";
+import type { MergeOp } from "../tree/op.ts";
 import type { Tensor } from "../tree/tensor.ts";
+import type { VisionGeometry } from "../vision/geometry.ts";
 import { type Context, type Family, sectionOf, statedDtype } from "./family.ts";
 import { type VisionPart, visionTower } from "./vision-towers.ts";
 
@@ -27,6 +29,11 @@ interface Recipe<Config> extends Pick<Family, "name" | "purpose"> {
     textWidth: number,
     context: Context,
   ) => Module;
+  /** Whether the features are joined anew before they are merged. */
+  readonly merge: NonNullable<MergeOp["images"]>;
+  /** Outputs of all layers of the tower are collected, although only some are used (`output_hidden_states`). */
+  readonly allLayers: boolean;
+  readonly images: (config: Config, vision: VisionPart) => VisionGeometry;
   /** Parameters of the model itself. */
   readonly parameters?: (textWidth: number) => readonly Tensor[];
 }
@@ -60,18 +67,35 @@ export function imageLlm<Config>(recipe: Recipe<Config>): Family {
           module(
             `${classes}Model`,
             "model",
-            [vision.tower, { ...projector, component: "vision_projector" }, text.backbone],
-            parameters.length > 0 ? { component: "vision_projector", tensors: parameters } : {},
+            [
+              recipe.allLayers ? keepingAll(vision) : vision.tower,
+              { ...projector, component: "vision_projector" },
+              text.backbone,
+            ],
+            {
+              op: { kind: "merge", checked: false, kept: false, images: recipe.merge },
+              ...(parameters.length > 0 && {
+                component: "vision_projector",
+                tensors: parameters,
+              }),
+            },
           ),
           languageHead({ ...text, tied }, place),
         ]),
         dtype: statedDtype(raw) ?? text.dtype,
         audio: undefined,
+        vision: recipe.images(config, vision),
         context: contextUpTo(text.maxPositions),
       };
     },
   };
 }
+
+/** While the last layer runs, the inputs of all are there; afterwards their outputs too. */
+const keepingAll = ({ tower, layers }: VisionPart): Module =>
+  tower.op?.kind === "tower"
+    ? { ...tower, op: { ...tower.op, held: layers - 1, handsOn: layers + 1 } }
+    : tower;
 
 function part(
   raw: RawConfig,

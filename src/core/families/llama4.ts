@@ -1,6 +1,7 @@
 import { type RawConfig, within } from "../config/raw.ts";
 import {
   count,
+  decimal,
   dimension,
   flag,
   integer,
@@ -12,6 +13,7 @@ import {
   reader,
   text,
 } from "../config/schema.ts";
+import { InputError } from "../errors.ts";
 import { mixtureOfExperts } from "../layers/experts.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
@@ -22,6 +24,7 @@ import { llama4Vision } from "../towers/llama4-vision.ts";
 import { evenHeads } from "../towers/whisper.ts";
 import { those } from "../tree/indices.ts";
 import { type Module, module } from "../tree/module.ts";
+import type { VisionGeometry } from "../vision/geometry.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
 import { type Context, type Family, sectionOf, statedDtype } from "./family.ts";
@@ -133,10 +136,36 @@ const readVision = reader(() => ({
   patch_size: or(integer(1, 65536), 14),
   projector_input_dim: or(dimension(), 4096),
   projector_output_dim: or(dimension(), 4096),
+  pixel_shuffle_ratio: or(decimal(), 0.5),
 }));
 
-function vision(raw: RawConfig, context: Context): { tower: Module; out: number } {
+/** `models/llama4/image_processing_llama4.py`: `max_patches`. */
+const MOST_TILES = 16;
+
+function vision(raw: RawConfig, context: Context) {
   const config = readVision(raw, context);
+  const ratio = config.pixel_shuffle_ratio;
+  if (!(ratio > 0.001 && ratio <= 1)) {
+    const field = within(context.path, "pixel_shuffle_ratio");
+    throw new InputError(
+      "out-of-range",
+      `${field} is ${ratio}, but must be above 0.001 and at most 1: correct it in the config.`,
+      field,
+    );
+  }
+  const patches = Math.floor(config.image_size / config.patch_size) ** 2;
+  const images: VisionGeometry = {
+    sizing: {
+      kind: "best-canvas",
+      side: config.image_size,
+      tilePatches: patches + 1,
+      // `models/llama4/processing_llama4.py`: as many patches become one token.
+      tokensPerTile: Math.floor(patches / Math.round(1 / ratio ** 2)),
+      mostTiles: MOST_TILES,
+    },
+    pixelValues: config.num_channels,
+    assumed: `Images are cut into up to ${MOST_TILES} tiles, as the processor's max_patches says.`,
+  };
   evenHeads(
     config.hidden_size,
     config.num_attention_heads,
@@ -144,6 +173,7 @@ function vision(raw: RawConfig, context: Context): { tower: Module; out: number 
     within(context.path, "num_attention_heads"),
   );
   return {
+    images,
     out: config.vision_output_dim,
     tower: llama4Vision("vision_model", {
       width: config.hidden_size,
@@ -174,18 +204,24 @@ export const llama4: Family = {
     const seen = vision(...sectionOf(raw, "vision_config", context));
     return {
       type: "multimodal",
-      root: module(context.architecture, "", [
-        seen.tower,
-        module(
-          "Llama4MultiModalProjector",
-          "multi_modal_projector",
-          [linear("linear_1", seen.out, text.width, { bias: false })],
-          { component: "vision_projector", op: { kind: "projector", widths: [text.width] } },
-        ),
-        module("Llama4ForCausalLM", "language_model", [text.backbone, text.head]),
-      ]),
+      root: module(
+        context.architecture,
+        "",
+        [
+          seen.tower,
+          module(
+            "Llama4MultiModalProjector",
+            "multi_modal_projector",
+            [linear("linear_1", seen.out, text.width, { bias: false })],
+            { component: "vision_projector", op: { kind: "projector", widths: [text.width] } },
+          ),
+          module("Llama4ForCausalLM", "language_model", [text.backbone, text.head]),
+        ],
+        { op: { kind: "merge", checked: false, kept: false, images: "first" } },
+      ),
       dtype: statedDtype(raw) ?? text.dtype,
       audio: undefined,
+      vision: seen.images,
       context: contextUpTo(text.maxPositions),
     };
   },

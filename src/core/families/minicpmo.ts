@@ -6,6 +6,7 @@ import { layerNorm } from "../layers/norm.ts";
 import { contextUpTo } from "../model.ts";
 import { evenHeads, whisperEncoder } from "../towers/whisper.ts";
 import { type Module, module } from "../tree/module.ts";
+import type { VisionGeometry } from "../vision/geometry.ts";
 import { type Context, type Family, sectionOf, statedDtype } from "./family.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
@@ -18,10 +19,14 @@ const read = reader(() => ({
   query_num: or(dimension(), 64),
   drop_vision_last_layer: or(flag(), true),
   audio_pool_step: maybe(integer(1, 1024)),
+  slice_mode: or(flag(), true),
   init_vision: or(flag(), true),
   init_audio: or(flag(), true),
   init_tts: or(flag(), true),
 }));
+
+/** MiniCPMVSliceConfig. */
+const readSlices = reader(() => ({ max_slice_nums: or(integer(1, 1024), 9) }));
 
 /** What the config class takes where there is no `vision_config` at all. */
 const DEFAULT_VISION: RawConfig = {
@@ -35,6 +40,9 @@ const DEFAULT_VISION: RawConfig = {
 
 /** Longest stretch of audio that the processor gives the encoder at once. */
 const SLICE_SECONDS = 30;
+
+/** openbmb/MiniCPM-o-2_6, preprocessor_config.json: `scale_resolution`. */
+const SLICE_SIDE = 448;
 
 /** Sides of the table of image positions, and entries of the one of moments (4.5), whatever the config says. */
 const GRID = 70;
@@ -61,12 +69,13 @@ export const minicpmo: Family = {
       );
     }
     const pool = config.audio_pool_step ?? (newer ? 5 : 2);
+    const seen = config.init_vision ? seeing(raw, context, config, text.width, newer) : undefined;
     const audio = config.init_audio ? hearing(raw, context, text.width) : undefined;
     return {
       type: "audio-llm",
       root: module("MiniCPMO", "", [
         module(newer ? "Qwen3ForCausalLM" : "Qwen2ForCausalLM", "llm", [text.backbone, text.head]),
-        ...(config.init_vision ? seeing(raw, context, config, text.width, newer) : []),
+        ...(seen?.modules ?? []),
         ...(audio?.modules ?? []),
       ]),
       dtype: statedDtype(raw) ?? text.dtype,
@@ -84,6 +93,7 @@ export const minicpmo: Family = {
         },
         maxPositions: audio.positions,
       },
+      ...(seen && { vision: seen.images }),
       context: contextUpTo(text.maxPositions),
     };
   },
@@ -95,14 +105,29 @@ function seeing(
   config: ReturnType<typeof read>,
   width: number,
   moments: boolean,
-): readonly Module[] {
+): { readonly modules: readonly Module[]; readonly images: VisionGeometry } {
   const vision = siglipFromConfig(
     section(raw, "vision_config", context.path) ?? DEFAULT_VISION,
     context.inside("vision_config"),
     "vpm",
     { anySize: true, withHead: false, dropped: config.drop_vision_last_layer ? 1 : 0 },
   );
-  return [vision.tower, resampler(vision.width, width, config.query_num, moments)];
+  return {
+    modules: [vision.tower, resampler(vision.width, width, config.query_num, moments)],
+    images: {
+      sizing: {
+        kind: "slices",
+        side: SLICE_SIDE,
+        patch: vision.patch,
+        mostSlices: config.slice_mode
+          ? readSlices(...sectionOf(raw, "slice_config", context)).max_slice_nums
+          : 1,
+        tokensPerSlice: config.query_num,
+      },
+      pixelValues: vision.channels,
+      assumed: `Slices have the area of ${SLICE_SIDE}×${SLICE_SIDE} pixels, as the published preprocessor_config.json says (scale_resolution).`,
+    },
+  };
 }
 
 /** Learned queries that attend to an image's patches, so that every slice becomes as many tokens. */

@@ -3,7 +3,7 @@ import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
 import { module } from "../tree/module.ts";
 import { imageLlm } from "./image-llm.ts";
-import { featureLayers } from "./llava.ts";
+import { featureLayers, pixtralImages } from "./llava.ts";
 
 /** Mistral3Config (transformers 5.18). */
 const read = reader(() => ({
@@ -45,6 +45,9 @@ export const mistral3 = imageLlm({
   },
   read,
   textTies: false,
+  merge: "copied",
+  allLayers: true,
+  images: (config, vision) => pixtralImages(vision, config.spatial_merge_size),
   projector(config, { width }, textWidth) {
     const bias = config.multimodal_projector_bias;
     const inputs = width * featureLayers(config.vision_feature_layer);

@@ -10,6 +10,7 @@ import { mllamaVision } from "../towers/mllama-vision.ts";
 import { evenHeads } from "../towers/whisper.ts";
 import { those } from "../tree/indices.ts";
 import { type Module, module } from "../tree/module.ts";
+import type { VisionGeometry } from "../vision/geometry.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { type Context, type Family, sectionOf, statedDtype } from "./family.ts";
 
@@ -99,6 +100,7 @@ export const mllama: Family = {
       ]),
       dtype: statedDtype(raw) ?? statedDtype(textRaw),
       audio: undefined,
+      vision: seen.images,
       context: contextUpTo(config.max_position_embeddings),
     };
   },
@@ -143,7 +145,7 @@ function crossLayer({ width, inner, heads, kvHeads, headDim }: DecoderSizes): Mo
   );
 }
 
-function vision(raw: RawConfig, context: Context): { tower: Module; out: number } {
+function vision(raw: RawConfig, context: Context) {
   const config = readVision(raw, context);
   const heads = config.num_attention_heads ?? config.attention_heads;
   evenHeads(
@@ -152,7 +154,21 @@ function vision(raw: RawConfig, context: Context): { tower: Module; out: number 
     within(context.path, "hidden_size"),
     within(context.path, "attention_heads"),
   );
+  const positions = Math.floor(config.image_size / config.patch_size) ** 2 + 1;
+  const images: VisionGeometry = {
+    sizing: {
+      kind: "cross-attended",
+      side: config.image_size,
+      // `models/mllama/image_processing_mllama.py`, `pad_batches_and_tiles`: images of fewer tiles are filled up.
+      tiles: config.max_num_tiles,
+      patches: positions,
+      // `models/mllama/modeling_mllama.py`: `num_padding_patches`.
+      paddedPatches: Math.ceil(positions / 8) * 8,
+    },
+    pixelValues: config.num_channels,
+  };
   return {
+    images,
     out: config.vision_output_dim,
     tower: mllamaVision("vision_model", {
       width: config.hidden_size,

@@ -39,6 +39,13 @@ export const paliGemma = imageLlm({
   },
   read,
   textTies: false,
+  merge: "first",
+  allLayers: false,
+  /** `models/paligemma/processing_paligemma.py`: `image_seq_length` is the tower's number of patches. */
+  images(_config, { side, patch, channels }) {
+    const tokens = Math.floor(side / patch) ** 2;
+    return { sizing: { kind: "square", side, patches: tokens, tokens }, pixelValues: channels };
+  },
   projector: (config, { width }) =>
     module(
       "PaliGemmaMultiModalProjector",

@@ -141,10 +141,23 @@ export const phi4Multimodal: Family = {
         // vLLM, phi4mm.py: _AUDIO_MAX_SOUNDFILE_SIZE samples.
         profiled: { seconds: 241_000 / SAMPLE_RATE },
       },
+      vision: {
+        sizing: {
+          kind: "full-crops",
+          side: vision.image_size,
+          patch: vision.patch_size,
+          mostCrops: MOST_CROPS,
+        },
+        pixelValues: vision.num_channels,
+        assumed: `Images are cut into up to ${MOST_CROPS} crops, as the processor's dynamic_hd says.`,
+      },
       context: contextUpTo(config.max_position_embeddings),
     };
   },
 };
+
+/** `models/phi4_multimodal/image_processing_phi4_multimodal.py`: `dynamic_hd`. */
+const MOST_CROPS = 36;
 
 function imageEmbedding(vision: ReturnType<typeof readVision>, width: number): Module {
   const own = vision.hidden_size;

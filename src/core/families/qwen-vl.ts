@@ -3,18 +3,27 @@ import { flag, or, reader } from "../config/schema.ts";
 import { contextUpTo } from "../model.ts";
 import { languageHead, type Place } from "../towers/causal-lm.ts";
 import { type Module, module } from "../tree/module.ts";
+import type { VisionGeometry } from "../vision/geometry.ts";
 import { type Context, type Family, type LanguagePart, sectionOf, statedDtype } from "./family.ts";
 import {
+  PIXELS_OF_QWEN2_VL,
+  PIXELS_OF_QWEN3_VL,
   qwen2VlVision,
   qwen3VlMoeVision,
   qwen3VlVision,
   qwen25VlVision,
   qwen35MoeVision,
   qwen35Vision,
+  qwenImages,
 } from "./qwen-vision-config.ts";
 import { qwen2VlText, qwen25VlText } from "./qwen2-text.ts";
 import { qwen35Moe as qwen35MoeText, qwen35 as qwen35Text } from "./qwen3-next.ts";
 import { qwen3VlMoeText, qwen3VlText } from "./qwen3-text.ts";
+
+const ofQwen2 = (raw: RawConfig, context: Context) =>
+  qwenImages(raw, context, 14, PIXELS_OF_QWEN2_VL);
+const ofQwen3 = (raw: RawConfig, context: Context) =>
+  qwenImages(raw, context, 16, PIXELS_OF_QWEN3_VL);
 
 const readTie = reader(() => ({ tie_word_embeddings: or(flag(), false) }));
 
@@ -23,13 +32,14 @@ interface Recipe {
   /** Prefix of the class names. */
   readonly classes: string;
   readonly vision: (raw: RawConfig, context: Context) => Module;
+  readonly images: (raw: RawConfig, context: Context) => VisionGeometry;
   readonly text: (raw: RawConfig, context: Context, place: Place) => LanguagePart;
   /** Whether the text's fields may lie at the top, and a `text_config` may say that the head is tied (up to 2.5). */
   readonly flat: boolean;
 }
 
 /** An image tower, whose merger makes tokens of patches, and a language model. */
-function qwenVl({ name, classes, vision, text: textOf, flat }: Recipe): Family {
+function qwenVl({ name, classes, vision, images, text: textOf, flat }: Recipe): Family {
   return {
     name,
     modelTypes: [name],
@@ -48,11 +58,14 @@ function qwenVl({ name, classes, vision, text: textOf, flat }: Recipe): Family {
       return {
         type: "multimodal",
         root: module(context.architecture, "", [
-          module(`${classes}Model`, "model", [vision(visionRaw, visionContext), text.backbone]),
+          module(`${classes}Model`, "model", [vision(visionRaw, visionContext), text.backbone], {
+            op: { kind: "merge", checked: false, kept: false, images: "copied" },
+          }),
           languageHead({ ...text, tied }, place),
         ]),
         dtype: statedDtype(raw) ?? text.dtype,
         audio: undefined,
+        vision: images(visionRaw, visionContext),
         context: contextUpTo(text.maxPositions),
       };
     },
@@ -64,6 +77,7 @@ export const qwen2Vl = qwenVl({
   name: "qwen2_vl",
   classes: "Qwen2VL",
   vision: qwen2VlVision,
+  images: ofQwen2,
   text: qwen2VlText,
   flat: true,
 });
@@ -73,6 +87,7 @@ export const qwen25Vl = qwenVl({
   name: "qwen2_5_vl",
   classes: "Qwen2_5_VL",
   vision: qwen25VlVision,
+  images: ofQwen2,
   text: qwen25VlText,
   flat: true,
 });
@@ -82,6 +97,7 @@ export const qwen3Vl = qwenVl({
   name: "qwen3_vl",
   classes: "Qwen3VL",
   vision: qwen3VlVision,
+  images: ofQwen3,
   text: qwen3VlText,
   flat: false,
 });
@@ -91,6 +107,7 @@ export const qwen3VlMoe = qwenVl({
   name: "qwen3_vl_moe",
   classes: "Qwen3VLMoe",
   vision: qwen3VlMoeVision,
+  images: ofQwen3,
   text: qwen3VlMoeText,
   flat: false,
 });
@@ -100,6 +117,7 @@ export const qwen35Vl = qwenVl({
   name: "qwen3_5",
   classes: "Qwen3_5",
   vision: qwen35Vision,
+  images: ofQwen3,
   text: qwen35Text.language,
   flat: false,
 });
@@ -109,6 +127,7 @@ export const qwen35MoeVl = qwenVl({
   name: "qwen3_5_moe",
   classes: "Qwen3_5Moe",
   vision: qwen35MoeVision,
+  images: ofQwen3,
   text: qwen35MoeText.language,
   flat: false,
 });

@@ -10,7 +10,7 @@ import { evenHeads } from "../towers/whisper.ts";
 import { type Module, module, part } from "../tree/module.ts";
 import { joined } from "../tree/walk.ts";
 import { type Context, type Described, type Family, sectionOf, statedDtype } from "./family.ts";
-import { qwen25OmniVision } from "./qwen-vision-config.ts";
+import { PIXELS_OF_QWEN2_VL, qwen25OmniVision, qwenImages } from "./qwen-vision-config.ts";
 import { token2wav } from "./qwen2_5-omni-token2wav.ts";
 import { qwen25OmniTalker, qwen25OmniText } from "./qwen2-text.ts";
 
@@ -81,13 +81,14 @@ function thinker(raw: RawConfig, context: Context, path: string): Described & { 
       text.backbone,
       languageHead({ ...text, tied: config.tie_word_embeddings }, place, "all"),
     ],
-    { op: { kind: "merge", checked: false, kept: true } },
+    { op: { kind: "merge", checked: false, kept: true, images: "copied" } },
   );
   return {
     type: "audio-llm",
     root,
     dtype: statedDtype(raw) ?? text.dtype,
     audio: geometry(audio.num_mel_bins),
+    vision: qwenImages(visionRaw, visionContext, 14, PIXELS_OF_QWEN2_VL),
     context: contextUpTo(text.maxPositions),
   };
 }

@@ -40,6 +40,11 @@ export function siglipFromConfig(
   );
   return {
     width: config.hidden_size,
+    side: config.image_size,
+    patch: config.patch_size,
+    channels: config.num_channels,
+    extra: 0,
+    layers: config.num_hidden_layers - (options.dropped ?? 0),
     tokens: patches(config.image_size, config.patch_size),
     tower: siglipVision({
       name,

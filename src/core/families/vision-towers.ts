@@ -13,6 +13,15 @@ import { siglipFromConfig } from "./siglip-config.ts";
 export interface VisionPart {
   readonly tower: Module;
   readonly width: number;
+  readonly channels: number;
+  readonly layers: number;
+  /** Side of the largest or only image, and of its patches, in pixels. */
+  readonly side: number;
+  readonly patch: number;
+  /** Positions that are no patches: a class token. */
+  readonly extra: number;
+  /** Images keep their own size up to that. */
+  readonly anySize?: true;
 }
 
 type VisionReader = (raw: RawConfig, context: Context, name: string) => VisionPart;
@@ -30,6 +39,7 @@ const readClip = reader(() => ({
   ...fields({ width: 768, inner: 3072, layers: 12, heads: 12 }),
   image_size: or(pixels(), 224),
   patch_size: or(pixels(), 32),
+  hidden_act: or(text(), "quick_gelu"),
 }));
 const large = { width: 1024, inner: 4096, layers: 24, heads: 16 };
 const readPixtral = reader(() => ({
@@ -79,14 +89,25 @@ const clip: VisionReader = (raw, context, name) => {
   const config = readClip(raw, context);
   const sizes = named(config, context);
   const square = { imageSize: config.image_size, patch: config.patch_size };
-  return { width: sizes.width, tower: clipVision(name, { ...sizes, ...square }) };
+  return {
+    ...seen(sizes, square, 1),
+    tower: clipVision(name, {
+      ...sizes,
+      ...square,
+      quick: config.hidden_act === "quick_gelu",
+    }),
+  };
 };
 
 const pixtral: VisionReader = (raw, context, name) => {
   const config = readPixtral(raw, context);
   const sizes = named(config, context);
   const square = { imageSize: config.image_size, patch: config.patch_size };
-  return { width: sizes.width, tower: pixtralVision(name, { ...sizes, ...square }) };
+  return {
+    ...seen(sizes, square, 0),
+    anySize: true,
+    tower: pixtralVision(name, { ...sizes, ...square }),
+  };
 };
 
 const intern: VisionReader = (raw, context, name) => {
@@ -95,7 +116,7 @@ const intern: VisionReader = (raw, context, name) => {
   const image = sides(config.image_size);
   const patch = sides(config.patch_size);
   return {
-    width: sizes.width,
+    ...seen(sizes, { imageSize: image[0], patch: patch[0] }, 1),
     tower: internVision(name, {
       ...sizes,
       patch,
@@ -109,6 +130,12 @@ const intern: VisionReader = (raw, context, name) => {
     }),
   };
 };
+
+const seen = (
+  { width, channels, layers }: Pick<VisionPart, "width" | "channels" | "layers">,
+  { imageSize, patch }: { readonly imageSize: number; readonly patch: number },
+  extra: number,
+) => ({ width, channels, layers, side: imageSize, patch, extra });
 
 /** Height and width: one number stands for both. */
 function sides(value: number | readonly number[]): readonly [number, number] {

@@ -15,11 +15,11 @@ export const AXES = [
   "samples",
   /** Encoder positions of one window. */
   "positions",
-  /** Encoder positions of all windows that the decoder attends to (cross-attention). */
+  /** Encoder positions of all windows and images that the decoder attends to (cross-attention). */
   "memory",
   /** Tokens that the audio becomes in the language model's context, per sequence. */
   "audioTokens",
-  /** Tokens of the prompt, audio tokens included. */
+  /** Tokens of the prompt, those of audio and images included. */
   "prompt",
   /** Tokens of the decoder's context when generation ends. */
   "context",
@@ -27,6 +27,14 @@ export const AXES = [
   "cached",
   /** Frames of one sequence that are held: all windows of a batch, or the recording and the window that runs. */
   "heldFrames",
+  /** Tiles of all images of one sequence: what runs through the image encoder together. */
+  "tiles",
+  /** Encoder positions of one tile. */
+  "patches",
+  /** Pixels of one tile. */
+  "pixels",
+  /** Vectors that the images of one sequence become. */
+  "features",
 ] as const;
 export type Axis = (typeof AXES)[number];
 export type AxisValues = Readonly<Record<Axis, number>>;

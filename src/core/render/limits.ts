@@ -7,9 +7,10 @@ import { plain, type Style } from "./text.ts";
 export function renderLimits(id: string, all: readonly Limits[], style: Style = plain): string {
   const [first] = all;
   if (!first) return "";
-  const { seconds, contextTokens } = first;
+  const { seconds, contextTokens, images } = first;
   const what = [
     seconds === null ? "" : `${grouped(seconds)} s of audio`,
+    images ? imagesText(images) : "",
     contextTokens > 0 ? `${grouped(contextTokens)} tokens of context` : "",
   ].filter((text) => text !== "");
   const question = (name: string, of: (one: Limits) => string): string[] => [
@@ -28,6 +29,13 @@ export function renderLimits(id: string, all: readonly Limits[], style: Style = 
     ...(first.audioSeconds
       ? [question("longest audio", (one) => answer(one.audioSeconds, one.engine, duration))]
       : []),
+    ...(images
+      ? [
+          question(`images of ${images.width}×${images.height}`, (one) =>
+            answer(one.mostImages, one.engine, grouped),
+          ),
+        ]
+      : []),
   ];
   return [
     style.strong(`${id} on ${gpuText(first)}`),
@@ -41,6 +49,9 @@ export function renderLimits(id: string, all: readonly Limits[], style: Style = 
     ...all.flatMap((one) => remarks(one).map((text) => style.faint(`${one.engine}: ${text}`))),
   ].join("\n");
 }
+
+const imagesText = ({ count, width, height, tokens }: NonNullable<Limits["images"]>): string =>
+  `${grouped(count)} ${count === 1 ? "image" : "images"} of ${width}×${height}${tokens > 0 ? ` (${grouped(tokens)} tokens)` : ""}`;
 
 export const gpuText = ({ gpu }: Pick<Limits, "gpu">): string =>
   `${gpu.count > 1 ? `${gpu.count} × ` : ""}${gpu.name} (${humanBytes(gpu.usableBytes)} usable${gpu.count > 1 ? " each" : ""})`;

@@ -129,12 +129,22 @@ function header(report: MemoryReport, style: Style): string[] {
     join(how),
     ...(report.quantization ? [quantisedSentence(report.quantization)] : []),
     ...(workload.audio ? [audioSentence(report)] : []),
+    ...(workload.images ? [imageSentence(workload.images)] : []),
     ...(workload.contextTokens > 0
       ? [
-          `decoder context ${grouped(workload.contextTokens)} tokens, of which prompt ${grouped(workload.promptTokens)}${workload.audioTokens > 0 ? ` (audio ${grouped(workload.audioTokens)})` : ""}`,
+          `decoder context ${grouped(workload.contextTokens)} tokens, of which prompt ${grouped(workload.promptTokens)}${media(workload)}`,
         ]
       : []),
   ];
+}
+
+/** " (audio 250, images 512)" */
+function media({ audioTokens, imageTokens }: MemoryReport["workload"]): string {
+  const parts = [
+    audioTokens > 0 ? `audio ${grouped(audioTokens)}` : "",
+    imageTokens > 0 ? `images ${grouped(imageTokens)}` : "",
+  ].filter((part) => part !== "");
+  return parts.length > 0 ? ` (${parts.join(", ")})` : "";
 }
 
 /** "46.70B parameters, 12.88B active": the second where a token does not go through all of them. */
@@ -161,6 +171,21 @@ function audioSentence({ workload }: MemoryReport): string {
     `${grouped(audio.windowFrames)} frames${per}`,
     `${grouped(audio.windowPositions)} encoder positions${per}`,
     ...(audioTokens > 0 ? [`${grouped(audioTokens)} tokens`] : []),
+  ].join(" → ");
+}
+
+/** "2 images of 1024×768 → 10 tiles of 577 patches → 5,770 patches → 4,342 tokens" */
+function imageSentence(images: NonNullable<MemoryReport["workload"]["images"]>): string {
+  const { count, width, height, imageTiles, tilePatches, patches, tokens, crossPositions } = images;
+  return [
+    `${grouped(count)} ${count === 1 ? "image" : "images"} of ${width}×${height}`,
+    ...(imageTiles > 1
+      ? [`${grouped(count * imageTiles)} tiles of ${grouped(tilePatches)} patches`]
+      : []),
+    `${grouped(patches)} patches`,
+    crossPositions > 0
+      ? `${grouped(crossPositions)} positions that the decoder attends to`
+      : `${grouped(tokens)} tokens`,
   ].join(" → ");
 }
 

@@ -32,16 +32,23 @@ export interface Ledger {
   readonly lines: readonly Line[];
 }
 
-export function writeLedger(plans: readonly LinePlan[], values: AxisValues): Ledger {
-  return { lines: plans.map((plan) => writeLine(plan, values)).filter((line) => line.bytes > 0) };
+/** @param phases those of the run: a line that lives in no other one is left out. */
+export function writeLedger(
+  plans: readonly LinePlan[],
+  values: AxisValues,
+  phases: readonly Phase[],
+): Ledger {
+  const lines = plans.map((plan) => writeLine(plan, values, phases));
+  return { lines: lines.filter((line) => line.bytes > 0) };
 }
 
-function writeLine(plan: LinePlan, values: AxisValues): Line {
+function writeLine(plan: LinePlan, values: AxisValues, phases: readonly Phase[]): Line {
   const { label, component, kind, basis, source } = plan;
   const alive: Partial<Record<Phase, Bytes>> = {};
   let most: Amount | undefined;
   let bytesAtMost = bytes(0);
   for (const [phase, amount] of Object.entries(plan.alive) as [Phase, Amount][]) {
+    if (!phases.includes(phase)) continue;
     const size = amountOf(amount, values);
     alive[phase] = size;
     if (most === undefined || size > bytesAtMost) [most, bytesAtMost] = [amount, size];

@@ -5,6 +5,7 @@ import { KINDS, type Kind, type Phase, type Serving } from "../engines/engine.ts
 import type { ModelType } from "../model.ts";
 import type { Component } from "../tree/module.ts";
 import { type Bytes, bytes, toGB } from "../units.ts";
+import type { ImageLengths } from "../vision/geometry.ts";
 import type { CheckpointReport } from "./checkpoint.ts";
 import type { Ledger, Line } from "./ledger.ts";
 
@@ -24,6 +25,8 @@ export interface ReportedWorkload {
   readonly tensorParallelSize: number;
   readonly pipelineParallelSize: number;
   readonly audio: AudioLengths | null;
+  readonly imageTokens: number;
+  readonly images: ImageLengths | null;
 }
 
 /** One stage of a pipeline: what it holds, and the most that it takes on each of its devices. */

@@ -31,7 +31,7 @@ export function fullest(
   values: AxisValues,
 ): { readonly ledger: Ledger; readonly stages: readonly ReportedStage[] | null } {
   const written = stages.map(({ holds, plan }) => {
-    const ledger = writeLedger(plan, values);
+    const ledger = writeLedger(plan, values, phases);
     const { totalMemoryBytes, peakPhase } = totalsOf(ledger.lines, phases);
     return { ledger, stage: { holds, totalMemoryBytes, peakPhase } };
   });

@@ -9,7 +9,10 @@ import { patches, type VisionTransformerSizes, visionLayer } from "./siglip.ts";
  * CLIP's image encoder (Radford et al. 2021): patches without a bias, a class vector before them, a table of positions.
  * Source: transformers 5.18, `models/clip/modeling_clip.py`.
  */
-export function clipVision(name: string, sizes: VisionTransformerSizes): Module {
+export function clipVision(
+  name: string,
+  sizes: VisionTransformerSizes & { readonly quick: boolean },
+): Module {
   const { width, inner, heads, layers, channels, imageSize, patch } = sizes;
   const positions = patches(imageSize, patch) + 1;
   return module(
@@ -32,10 +35,13 @@ export function clipVision(name: string, sizes: VisionTransformerSizes): Module 
       ),
       layerNorm("pre_layrnorm", width),
       module("CLIPEncoder", "encoder", [
-        stack(upTo(layers), visionLayer("CLIP", { width, inner, heads }, true)),
+        stack(
+          upTo(layers),
+          visionLayer("CLIP", { width, inner, heads }, { normsLast: true, quick: sizes.quick }),
+        ),
       ]),
       layerNorm("post_layernorm", width),
     ],
-    { component: "vision_encoder" },
+    { component: "vision_encoder", op: { kind: "tower", side: "encoder", width, reads: "images" } },
   );
 }

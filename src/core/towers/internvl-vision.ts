@@ -85,6 +85,6 @@ export function internVision(name: string, options: InternVisionOptions): Module
       module("InternVLVisionEncoder", "encoder", [stack(upTo(layers), layer)]),
       options.finalNorm ? layerNorm("layernorm", width) : undefined,
     ],
-    { component: "vision_encoder" },
+    { component: "vision_encoder", op: { kind: "tower", side: "encoder", width, reads: "images" } },
   );
 }

@@ -39,6 +39,7 @@ export function llama4Vision(name: string, sizes: Sizes): Module {
         span: { kind: "full" },
         scores: "fp32-softmax",
         cached: false,
+        habits: { turns: "fp32" },
       }),
       plainFeedForward("Llama4VisionMLP", "mlp", width, inner),
       layerNorm("input_layernorm", width),
@@ -71,6 +72,7 @@ export function llama4Vision(name: string, sizes: Sizes): Module {
     ],
     {
       component: "vision_encoder",
+      op: { kind: "tower", side: "encoder", width, reads: "images" },
       tensors: [
         { name: "class_embedding", shape: [width] },
         { name: "positional_embedding_vlm", shape: [positions, width] },

@@ -50,7 +50,12 @@ export function mllamaVision(name: string, sizes: Sizes): Module {
       transformer("transformer", layers, false),
       transformer("global_transformer", globalLayers, true),
     ],
-    { component: "vision_encoder", tensors: [{ name: "class_embedding", shape: [width] }] },
+    {
+      component: "vision_encoder",
+      tensors: [{ name: "class_embedding", shape: [width] }],
+      // Outputs of all plain layers are collected, of which some are put beside the last one.
+      op: { kind: "tower", side: "encoder", width, reads: "images", held: layers },
+    },
   );
 }
 

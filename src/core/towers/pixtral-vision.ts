@@ -33,6 +33,7 @@ export function pixtralVision(name: string, sizes: VisionTransformerSizes): Modu
         span: { kind: "full" },
         scores: "fp32-softmax",
         cached: false,
+        habits: { packed: "masked" },
       }),
       norm("ffn_norm"),
     ],
@@ -51,6 +52,15 @@ export function pixtralVision(name: string, sizes: VisionTransformerSizes): Modu
         Math.floor(width / heads),
       ),
     ],
-    { component: "vision_encoder" },
+    {
+      component: "vision_encoder",
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        reads: "images",
+        rotary: Math.floor(width / heads),
+      },
+    },
   );
 }

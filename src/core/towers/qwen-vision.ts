@@ -37,7 +37,9 @@ export interface QwenVisionHabits {
     readonly norm: string;
   };
   readonly norm: "layer" | "rms";
-  readonly feedForward: { readonly gated: true } | { readonly names: readonly [string, string] };
+  readonly feedForward:
+    | { readonly gated: true }
+    | { readonly names: readonly [string, string]; readonly quick?: boolean };
   /** One matrix for queries, keys and values, or three. */
   readonly fused: boolean;
   readonly patchBias: boolean;
@@ -98,13 +100,24 @@ export function qwenVision(name: string, sizes: QwenVisionSizes, habits: QwenVis
       { ...merger("merger", sizes, habits, false), component: "vision_projector" },
       ...(deepstack?.first === false ? [deep] : []),
     ],
-    { component: "vision_encoder" },
+    {
+      component: "vision_encoder",
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        reads: "images",
+        held: 0,
+        rotary: Math.floor(width / heads),
+        rotaryIn: "fp32",
+      },
+    },
   );
 }
 
 function block(sizes: QwenVisionSizes, habits: QwenVisionHabits, span: Span): Module {
-  const { width, inner, heads } = sizes;
-  const { classes, fused, feedForward: feed } = habits;
+  const { width, heads } = sizes;
+  const { classes, fused } = habits;
   return module(
     classes.block,
     "blocks",
@@ -128,13 +141,28 @@ function block(sizes: QwenVisionSizes, habits: QwenVisionHabits, span: Span): Mo
         span,
         scores: "fp32-softmax",
         cached: false,
+        habits: {
+          packed: "one by one",
+          turns: "fp32",
+          returns: "nothing",
+          ...(fused && { fused: true }),
+        },
       }),
-      "gated" in feed
-        ? gatedFeedForward(classes.mlp, "mlp", width, inner, { bias: true })
-        : plainFeedForward(classes.mlp, "mlp", width, inner, feed.names),
+      feedForward(sizes, habits),
     ],
     { op: { kind: "layer", width, blocks: [{ run: "attn" }, { run: "mlp" }] } },
   );
+}
+
+function feedForward(
+  { width, inner }: QwenVisionSizes,
+  { classes, feedForward: feed }: QwenVisionHabits,
+): Module {
+  if ("gated" in feed) return gatedFeedForward(classes.mlp, "mlp", width, inner, { bias: true });
+  const plain = plainFeedForward(classes.mlp, "mlp", width, inner, feed.names);
+  return feed.quick && plain.op?.kind === "feed-forward"
+    ? { ...plain, op: { ...plain.op, quick: true } }
+    : plain;
 }
 
 const norm = (name: string, width: number, { norm: kind, classes }: QwenVisionHabits): Module =>
@@ -160,6 +188,6 @@ function merger(
       linear(first, merged, merged),
       linear(second, merged, out),
     ],
-    { op: { kind: "projector", widths: [merged, out] } },
+    { op: { kind: "projector", widths: [merged, out], ...(after && { inner: true }) } },
   );
 }

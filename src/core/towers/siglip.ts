@@ -70,7 +70,7 @@ export function siglipVision(options: SiglipOptions): Module {
       layerNorm("post_layernorm", width),
       withHead ? poolingHead(classes, width, inner) : undefined,
     ],
-    { component },
+    { component, op: { kind: "tower", side: "encoder", width, reads: "images" } },
   );
 }
 
@@ -79,12 +79,13 @@ export const patches = (side: number, patch: number): number => Math.floor(side 
 
 /**
  * A layer of SigLIP or CLIP: norm, attention, norm, feed-forward; all with biases.
- * @param normsLast CLIP registers each norm after the block that it stands before.
+ * @param options.normsLast CLIP registers each norm after the block that it stands before.
+ * @param options.quick its activation is the quick GELU.
  */
 export function visionLayer(
   classes: string,
   { width, inner, heads }: Pick<VisionTransformerSizes, "width" | "inner" | "heads">,
-  normsLast = false,
+  { normsLast = false, quick = false } = {},
 ): Module {
   const norm = (name: string, block: Module) =>
     normsLast ? [block, layerNorm(name, width)] : [layerNorm(name, width), block];
@@ -103,10 +104,17 @@ export function visionLayer(
           cached: false,
         }),
       ),
-      ...norm("layer_norm2", plainFeedForward(`${classes}MLP`, "mlp", width, inner)),
+      ...norm("layer_norm2", feedForward(`${classes}MLP`, width, inner, quick)),
     ],
     { op: { kind: "layer", width, blocks: [{ run: "self_attn" }, { run: "mlp" }] } },
   );
+}
+
+function feedForward(className: string, width: number, inner: number, quick: boolean): Module {
+  const plain = plainFeedForward(className, "mlp", width, inner);
+  return quick && plain.op?.kind === "feed-forward"
+    ? { ...plain, op: { ...plain.op, quick: true } }
+    : plain;
 }
 
 /** One learned query that attends to all patches. */

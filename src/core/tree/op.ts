@@ -52,7 +52,12 @@ export type Op =
       readonly keeps?: number;
     }
   /** Maps encoder positions to the language model's width: one matrix after the other, by output width. */
-  | { readonly kind: "projector"; readonly widths: readonly number[] }
+  | {
+      readonly kind: "projector";
+      readonly widths: readonly number[];
+      /** Of inner layers' outputs, which enter the language model's first layers (deepstack). */
+      readonly inner?: true;
+    }
   /** Puts encoded audio or images in the place of their placeholder tokens. */
   | MergeOp
   /** Output logits, for every position of the prompt or only for the last one. */
@@ -85,8 +90,12 @@ export type Op =
       readonly servedWhole?: boolean | { readonly before: number };
       /** From frames to the positions that it runs over, where they are not those that it hands on. */
       readonly runsOver?: readonly Step[];
-      /** It reads text, and does not run when audio comes in. */
-      readonly reads?: "text";
+      /** It reads text, and does not run when audio comes in; or images, which have lengths of their own. */
+      readonly reads?: "text" | "images";
+      /** Hidden states that it hands on for as long as its output lives; by default the last one. */
+      readonly handsOn?: number;
+      /** The rotary cosines and sines are fp32, whatever the model's dtype. */
+      readonly rotaryIn?: "fp32";
       /** Tensors of other lengths that its frame keeps: copies of the features. */
       readonly maps?: readonly FeatureMap[];
       /** What turns features into the first hidden state. */
@@ -119,6 +128,8 @@ export interface AttentionOp {
   readonly sliced?: number;
   /** Queries and keys are turned as fp32 copies. */
   readonly turns?: "fp32";
+  /** Sequences that lie behind each other in one row are attended to one at a time, or together under a mask of blocks. */
+  readonly packed?: "one by one" | "masked";
   /** It returns no attention weights, so that its layer keeps none. */
   readonly returns?: "nothing";
 }
@@ -140,6 +151,8 @@ export interface FeedForwardOp {
   readonly width: number;
   readonly inner: number;
   readonly gated: boolean;
+  /** The activation multiplies by the sigmoid of a scaled copy, which lives beside it (quick GELU). */
+  readonly quick?: true;
   /** What the gate was made of stays referenced: half of one matrix's output, or a variable of its own. */
   readonly keepsGate?: true;
   /** What it reads loses its name once the first matrix has run. */
@@ -204,6 +217,11 @@ export interface MergeOp {
   readonly waits?: readonly number[];
   /** Whether the features stay referenced until the forward returns (it returns them). */
   readonly kept: boolean;
+  /**
+   * Images are encoded by `generate()` before the prompt is embedded, and what comes out stays until it returns; features
+   * that are joined anew for the merge are there twice during the prefill (`"copied"`). Undefined: within the forward.
+   */
+  readonly images?: "first" | "copied";
 }
 
 /** Strided convolutions over mel frames (Whisper's two) or raw samples: each output is `stride` times shorter than its input. */

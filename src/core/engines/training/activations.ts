@@ -57,11 +57,18 @@ export function keptOf(layer: Module, ranks: number): Kept {
 export function keptBytes(tower: Tower, setup: Setup, checkpointing: boolean): Product[] {
   const size = times(bytesOf(setup.compute), `B ${setup.compute}`);
   const encoder = tower.op.side === "encoder";
-  const positions = encoder
-    ? [times("batch", "sequences"), times("windows", "windows"), times("positions", "positions")]
-    : [times("batch", "sequences"), times("context", "tokens")];
+  const images = tower.op.reads === "images";
+  const positions = images
+    ? [times("batch", "sequences"), times("tiles", "tiles"), times("patches", "patches")]
+    : encoder
+      ? [times("batch", "sequences"), times("windows", "windows"), times("positions", "positions")]
+      : [times("batch", "sequences"), times("context", "tokens")];
   const memory = [times("batch", "sequences"), times("memory", "encoder positions")];
-  const again = encoder ? times("positions", "positions") : times("context", "tokens");
+  const again = images
+    ? times("patches", "patches")
+    : encoder
+      ? times("positions", "positions")
+      : times("context", "tokens");
   const all: Kept = { perPosition: 0, perMemory: 0, pairs: 0, memoryPairs: 0 };
   const sum = { ...all };
   let largest = all;

@@ -7,6 +7,7 @@ import type { Module } from "../../tree/module.ts";
 import { elementsPerRank } from "../../tree/tensor.ts";
 import { walk } from "../../tree/walk.ts";
 import type { Amount, Engine, LinePlan, Phase, Setup } from "../engine.ts";
+import { imageInput } from "../transformers/images.ts";
 import { audioInput } from "../transformers/inputs.ts";
 import { overheadLines } from "../transformers/overhead.ts";
 import { findOp, towersOf } from "../transformers/tower.ts";
@@ -152,6 +153,7 @@ function planOf(model: Model, setup: Setup, training: Training): LinePlan[] {
     );
   }
   if (model.audio) lines.push(audioInput(model, setup, ["all"]));
+  if (model.vision) lines.push(imageInput(model, setup, ["all"]));
   lines.push(...activationLines(model, setup, training), ...overheadLines(model, setup, PHASES));
   return lines;
 }

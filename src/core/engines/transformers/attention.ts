@@ -4,6 +4,7 @@ import type { HeldBuffer, Moment } from "../engine.ts";
 import { decoding } from "./decoding.ts";
 import { element, type Flow, half, headsHere, held, hidden, isEager } from "./flow.ts";
 import { latentMoments } from "./latent.ts";
+import { packedMoments } from "./packed.ts";
 import { relativeMoments } from "./relative.ts";
 import { sinkMoments, sinkScores } from "./sinks.ts";
 
@@ -14,6 +15,7 @@ export function attentionMoments(op: AttentionOp, cached: boolean, flow: Flow): 
   if (op.latent) return latentMoments(op, op.latent.unrotated, flow);
   if (op.sinks && flow.phase !== "decode") return sinkMoments(op, flow);
   if (cached && flow.phase === "decode") return decoding(op, flow);
+  if (op.packed || (op.turns && !cached)) return packedMoments(op, flow);
   return [...(cached ? appending(op, flow) : []), ...scoring(op, cached, folded(op, flow))];
 }
 

@@ -13,7 +13,11 @@ export function feedForwardMoments(op: FeedForwardOp, flow: Flow): Moment[] {
         held("their product", inner),
         ...(op.keepsGate ? [held("gate before its activation", inner)] : []),
       ]
-    : [held("fc1", inner), held("activation", inner)];
+    : [
+        held("fc1", inner),
+        held("activation", inner),
+        ...(op.quick ? [held("scaled copy", inner)] : []),
+      ];
   return [
     { at: "", buffers },
     ...(op.activation === undefined

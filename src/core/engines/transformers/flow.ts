@@ -22,7 +22,15 @@ export interface Flow {
 const batch = times("batch", "sequences");
 const decoded = times("decoded", "sequences");
 
-export const flows = (setup: Setup): Readonly<Record<Flow["phase"], Flow>> => ({
+export const flows = (setup: Setup): Readonly<Record<Flow["phase"] | "see", Flow>> => ({
+  see: {
+    phase: "encode",
+    sequences: [batch, times("tiles", "tiles")],
+    queries: times("patches", "patches"),
+    keys: times("patches", "patches"),
+    memory: times(0, ""),
+    setup,
+  },
   encode: {
     phase: "encode",
     sequences: [batch, times("windows", "windows")],

@@ -2,15 +2,27 @@ import { caches } from "../../derive/caches.ts";
 import { bytesOf } from "../../dtype.ts";
 import type { Model } from "../../model.ts";
 import { times } from "../../quantity/product.ts";
+import type { MergeOp } from "../../tree/op.ts";
 import { walk } from "../../tree/walk.ts";
 import type { Amount, Engine, HeldBuffer, LinePlan, Moment, Phase, Setup } from "../engine.ts";
 import { weightLines } from "../weights.ts";
 import { assisted } from "./assistant.ts";
-import { flows, held, meanwhile } from "./flow.ts";
+import { type Flow, flows, held, meanwhile } from "./flow.ts";
+import {
+  encodedImages,
+  imageInput,
+  imageProjector,
+  innerLevels,
+  keptImages,
+  type Seen,
+  seeingMoments,
+  whereSeen,
+} from "./images.ts";
 import { audioInput, encoderIds, tokenIds } from "./inputs.ts";
+import { mergeMoments } from "./merge.ts";
 import { overheadLines } from "./overhead.ts";
 import { stages } from "./stages.ts";
-import { findOp, headMoment, mergeMoments, type Tower, towerMoments, towersOf } from "./tower.ts";
+import { findOp, headMoment, type Tower, towerMoments, towersOf } from "./tower.ts";
 import { keptAttention } from "./word-timestamps.ts";
 
 const OBSERVED = "tensors alive in transformers 5.18 under PyTorch 2.13 (docs/engines.md)";
@@ -36,6 +48,7 @@ export function planOf(model: Model, setup: Setup, phases: readonly Phase[]): Li
   const lines = weightLines(model, setup, phases);
   const running = phases.filter((phase) => phase !== "load");
   if (model.audio) lines.push(audioInput(model, setup, running));
+  if (model.vision) lines.push(imageInput(model, setup, running));
   // A codec alone encodes a recording at once: its causal layers keep nothing then.
   if (running.includes("decode")) lines.push(...cacheLines(model, setup));
   lines.push(...activationLines(model, towers, setup));
@@ -87,27 +100,36 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
   const encoders = towers.filter(({ op }) => op.side === "encoder");
   const head = findOp(model.root, "head");
   const merge = findOp(model.root, "merge");
-  const running = encoders.filter(({ op }) => op.reads !== "text" || !model.audio);
-  const [first] = running;
+  const hearing = encoders.filter(
+    ({ op }) => op.reads !== "images" && (op.reads !== "text" || !model.audio),
+  );
+  const seeing = decoder ? encoders.flatMap((tower) => seenBy(tower, decoder, model)) : [];
+  const first = hearing[0] ?? seeing[0]?.tower;
   if (first) {
-    // An audio language model embeds its prompt before it encodes the audio.
+    // An audio language model embeds its prompt before it encodes the audio; images are there by then, or wait as well.
+    const seen = merge?.images ? seeing.flatMap((one) => encodedImages(one, flow.see)) : [];
     const waiting =
       merge && decoder
         ? (merge.waits ?? [decoder.op.width]).map((width) => ofPrompt(width, setup))
         : [];
+    const at = (encoder: Tower) => (encoder === first ? "" : encoder.component);
     const moments = [
       // One after the other, so the largest of all of them counts.
-      ...running.flatMap((encoder) =>
+      ...seeing.flatMap((one) =>
         meanwhile(
-          waiting,
-          towerMoments(encoder, flow.encode),
-          encoder === first ? "" : encoder.component,
+          merge?.images ? [] : waiting,
+          whereSeen(seeingMoments(one, imageProjector(model.root), flow.see)),
+          at(one.tower),
         ),
       ),
-      ...(merge && decoder ? mergeMoments(merge, decoder.op.width, flow.encode) : []),
+      ...hearing.flatMap((encoder) =>
+        meanwhile([...waiting, ...seen], towerMoments(encoder, flow.encode), at(encoder)),
+      ),
+      ...mergingMoments(merge, decoder, flow.encode, seen, hearing.length > 0),
     ];
     lines.push(activations(first, { encode: { peakOf: moments } }));
-    if (decoder && attends(decoder)) lines.push(encoderOutput(first, setup));
+    if (decoder && attends(decoder)) lines.push(encoderOutput(first, decoder, setup));
+    for (const one of seeing) lines.push(...keptImages(one, merge, flow.see));
   }
   if (model.encoderText && !model.audio) lines.push(encoderIds(decoder !== undefined));
   if (merge?.kept && decoder) lines.push(features(decoder, setup));
@@ -127,6 +149,24 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
     if (head) lines.push(lastScores(head.vocab));
   }
   return lines;
+}
+
+const seenBy = (tower: Tower, decoder: Tower, { root }: Model): Seen[] =>
+  tower.op.reads === "images"
+    ? [{ tower, width: decoder.op.width, levels: innerLevels(root) }]
+    : [];
+
+/** A model that only sees merges nothing where there are no images. */
+function mergingMoments(
+  merge: MergeOp | undefined,
+  decoder: Tower | undefined,
+  flow: Flow,
+  seen: readonly HeldBuffer[],
+  hears: boolean,
+): Moment[] {
+  if (!merge || !decoder) return [];
+  const moments = mergeMoments(merge, decoder.op.width, flow, seen);
+  return hears ? moments : whereSeen(moments);
 }
 
 /** Whether a decoder attends to what the encoder puts out. */
@@ -155,12 +195,13 @@ const activations = (tower: Tower, alive: Partial<Record<Phase, Amount>>): LineP
   alive,
 });
 
-export function encoderOutput(encoder: Tower, setup: Setup): LinePlan {
+export function encoderOutput(encoder: Tower, decoder: Tower, setup: Setup): LinePlan {
+  const images = encoder.op.reads === "images";
   const sum = [
     [
       times("decoded", "sequences"),
       times("memory", "positions"),
-      times(encoder.op.width, "hidden_size"),
+      times(images ? decoder.op.width : encoder.op.width, "hidden_size"),
       times(bytesOf(setup.compute), `B ${setup.compute}`),
     ],
   ];
@@ -169,8 +210,10 @@ export function encoderOutput(encoder: Tower, setup: Setup): LinePlan {
     component: encoder.component,
     kind: "activation",
     basis: "exact",
-    source: "generate() keeps encoder_outputs until it returns",
-    alive: { prefill: { sum }, decode: { sum } },
+    source: images
+      ? "projected images, which the first forward hands to its cross-attention"
+      : "generate() keeps encoder_outputs until it returns",
+    alive: images ? { prefill: { sum } } : { prefill: { sum }, decode: { sum } },
   };
 }
 

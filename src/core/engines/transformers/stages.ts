@@ -73,7 +73,7 @@ function received(root: Module, share: Module, setup: Setup): LinePlan[] {
   if (!encoder || !decoder || !attends(decoder)) return [];
   return here.some(({ op, module }) => op.side === "encoder" && layerStacks(module).length > 0)
     ? []
-    : [encoderOutput(encoder, setup)];
+    : [encoderOutput(encoder, decoder, setup)];
 }
 
 /** "layers.{0-15}, embed_tokens" */

@@ -9,6 +9,7 @@ import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
 import { element, type Flow, held, hidden, isEager, meanwhile } from "./flow.ts";
 import { frontEnd, mapSize } from "./front-end.ts";
 import { mixerMoments } from "./mixer.ts";
+import { blockMask } from "./packed.ts";
 import { sharedPositions } from "./relative.ts";
 
 type OpOf<Kind extends Op["kind"]> = Extract<Op, { kind: Kind }>;
@@ -67,9 +68,7 @@ export function towerMoments({ module, op }: Tower, pass: Flow): Moment[] {
         ]),
     ...(op.maps ?? []).map((map) => held(map.label, mapSize(map, pass))),
     ...sharedOf(layers, flow),
-    ...(op.rotary
-      ? [held("rotary cosines and sines", [times(2, ""), ...hidden(flow, op.rotary)])]
-      : []),
+    ...(op.rotary ? [rotaryTable(op.rotary, op.rotaryIn, flow)] : []),
     ...maskOf(layers, flow),
   ];
   const running = layers.flatMap((layer) =>
@@ -134,9 +133,18 @@ function windowMasked(running: readonly Moment[], layers: readonly Module[], flo
   ).map((moment) => ({ ...moment, when: { axis: "prompt", atLeast: window } }));
 }
 
+const rotaryTable = (width: number, dtype: "fp32" | undefined, flow: Flow): HeldBuffer =>
+  held("rotary cosines and sines", [
+    times(2, ""),
+    ...flow.sequences,
+    flow.queries,
+    times(width, "wide"),
+    dtype ? times(4, "B fp32") : element(flow),
+  ]);
+
 /** Eager decoders add a mask of queries × keys in the model's dtype, one for each kind of layer. */
 function maskOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
-  if (flow.phase === "encode") return [];
+  if (flow.phase === "encode") return layers.some(isMasked) ? [blockMask(flow)] : [];
   const spans = new Set<string>();
   for (const layer of layers) {
     for (const { op } of layer.children) {
@@ -148,6 +156,9 @@ function maskOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
     held(`${span} mask`, [...flow.sequences, flow.queries, flow.keys, element(flow)]),
   );
 }
+
+const isMasked = ({ children }: Module): boolean =>
+  children.some(({ op }) => op?.kind === "attention" && op.packed === "masked");
 
 function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
   const state = hidden(flow, op.width);
@@ -224,45 +235,4 @@ export function headMoment(op: OpOf<"head">, width: number, flow: Flow): Moment 
       ]),
     ],
   };
-}
-
-/**
- * Putting encoded features among the token embeddings: the selected placeholders are 24 bytes of indices each, the scatter
- * takes a prefix sum of 8 bytes and a mask of 1 for every element of the embeddings.
- */
-export function mergeMoments(op: OpOf<"merge">, width: number, flow: Flow): Moment[] {
-  const tokens = [times("batch", "sequences"), times("prompt", "tokens"), times(width, "wide")];
-  const audio = [
-    times("batch", "sequences"),
-    times("audioTokens", "audio tokens"),
-    times(width, "wide"),
-  ];
-  const size = element(flow);
-  const both = [
-    held("token embeddings", [...tokens, size]),
-    held("audio embeddings", [...audio, size]),
-  ];
-  return [
-    ...(op.checked
-      ? [
-          {
-            at: "merge check",
-            buffers: [
-              ...both,
-              held("selected placeholders", [...audio, size]),
-              held("their indices", [...audio, times(24, "B")]),
-              held("mask", [...tokens, times(1, "B")]),
-            ],
-          },
-        ]
-      : []),
-    {
-      at: "merge",
-      buffers: [
-        ...both,
-        held("merged embeddings", [...tokens, size]),
-        held("prefix sum and mask", [...tokens, times(9, "B")]),
-      ],
-    },
-  ];
 }

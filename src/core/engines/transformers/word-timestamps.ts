@@ -12,6 +12,7 @@ export function keptAttention(towers: readonly Tower[], setup: Setup): LinePlan[
   const size = times(bytesOf(setup.compute), `B ${setup.compute}`);
   const lines: LinePlan[] = [];
   for (const { module, op: tower, component } of towers) {
+    if (tower.reads === "images") continue;
     walk(module, ({ op, state }, { copies }) => {
       if (op?.kind !== "attention") return;
       const layers = times(copies, "layers");

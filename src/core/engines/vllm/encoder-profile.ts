@@ -10,6 +10,17 @@ import type { Tower } from "../transformers/tower.ts";
 export interface EncoderProfile {
   readonly peak: number;
   readonly output: number;
+  /** Tokens of one item. */
+  readonly perItem: number;
+}
+
+/** How much a batch and a prompt may hold. */
+export interface BatchLimits {
+  readonly maxNumBatchedTokens: number;
+  readonly maxNumSeqs: number;
+  readonly maxModelLen: number;
+  /** Prompts are not cut into chunks (encoder-decoder). */
+  readonly whole: boolean;
 }
 
 /** Items that a prompt may have where nothing limits them (`config/multimodal.py`). */
@@ -25,35 +36,45 @@ export function audioProfile(
   model: Model,
   encoder: Tower,
   width: number,
-  sizes: {
-    readonly maxNumBatchedTokens: number;
-    readonly maxNumSeqs: number;
-    readonly maxModelLen: number;
-    /** Prompts are not cut into chunks (encoder-decoder). */
-    readonly whole: boolean;
-  },
+  sizes: BatchLimits,
   setup: Setup,
 ): EncoderProfile {
   const { audio } = model;
-  if (!audio) return { peak: 0, output: 0 };
+  if (!audio) return { peak: 0, output: 0, perItem: 0 };
   const limit = setup.server.limitMmPerPrompt?.audio;
   const dummy = audioLengths(audio, dummySeconds(audio, sizes.maxModelLen, limit?.length));
   const perItem = Math.max(1, dummy.tokens || dummy.positions);
-  const budget = Math.max(sizes.maxNumBatchedTokens, perItem);
-  const inPrompt = Math.min(
-    limit?.count ?? UNLIMITED,
-    audio.profiled?.limit ?? UNLIMITED,
-    Math.max(1, Math.floor(sizes.maxModelLen / perItem)),
-  );
-  const sequences = sizes.whole
-    ? Math.min(sizes.maxNumSeqs, Math.floor(sizes.maxNumBatchedTokens / perItem))
-    : sizes.maxNumSeqs;
-  const items = Math.max(1, Math.min(Math.floor(budget / perItem), sequences * inPrompt));
+  const limits = [limit?.count, audio.profiled?.limit];
+  const { budget, items } = itemsPerBatch(perItem, limits, sizes);
   const inner = Math.max(0, ...feedForwards(encoder.module));
   const size = bytesOf(setup.compute);
   return {
     peak: items * dummy.positions * (inner + 8 * encoder.op.width) * size,
     output: budget * width * size,
+    perItem,
+  };
+}
+
+/**
+ * Items of `perItem` tokens that run together, and the tokens that they may have.
+ * @param limits how many a prompt may have, by whoever says so.
+ */
+export function itemsPerBatch(
+  perItem: number,
+  limits: readonly (number | undefined)[],
+  sizes: BatchLimits,
+): { readonly budget: number; readonly items: number } {
+  const budget = Math.max(sizes.maxNumBatchedTokens, perItem);
+  const inPrompt = Math.min(
+    ...limits.map((limit) => limit ?? UNLIMITED),
+    Math.max(1, Math.floor(sizes.maxModelLen / perItem)),
+  );
+  const sequences = sizes.whole
+    ? Math.min(sizes.maxNumSeqs, Math.floor(sizes.maxNumBatchedTokens / perItem))
+    : sizes.maxNumSeqs;
+  return {
+    budget,
+    items: Math.max(1, Math.min(Math.floor(budget / perItem), sequences * inPrompt)),
   };
 }
 
@@ -67,7 +88,7 @@ function dummySeconds(audio: AudioGeometry, context: number, samples: number | u
   return samples === undefined ? longest : Math.min(longest, samples / sampleRate);
 }
 
-function feedForwards(tower: Module): number[] {
+export function feedForwards(tower: Module): number[] {
   const widths: number[] = [];
   walk(tower, ({ op }) => {
     if (op?.kind === "layer") {

@@ -10,6 +10,7 @@ import type { Setup } from "../engine.ts";
 import { findOp, type Tower, towersOf } from "../transformers/tower.ts";
 import { audioProfile } from "./encoder-profile.ts";
 import { dividedExperts } from "./experts.ts";
+import { imageProfile, profiled } from "./image-profile.ts";
 import { type BlockPool, blockPool, cacheSpecs } from "./kv-cache.ts";
 import { loraSlotBytes } from "./lora.ts";
 import { batchDefaults, cudaGraphBytes, nonTorchBytes, type Rules, rulesOf } from "./rules.ts";
@@ -215,9 +216,9 @@ function profilePeak(
   const encoder = towers.find(
     ({ op, component }) => op.side === "encoder" && component === "audio_encoder",
   );
-  const { peak: encoderPeak, output: encoded } = encoder
-    ? audioProfile(model, encoder, decoder?.op.width ?? 0, sizes, setup)
-    : { peak: 0, output: 0 };
+  const inputs = { model, towers, width: decoder?.op.width ?? 0, sizes, setup };
+  const audio = encoder && audioProfile(model, encoder, inputs.width, sizes, setup);
+  const { peak: encoderPeak, output: encoded } = profiled(audio, imageProfile(inputs));
   const candidates = [{ at: "encoder", bytes: encoderPeak }];
   if (decoder) {
     const perToken = Math.max(0, ...layerWidths(decoder.module, tensorParallel));
