@@ -1,5 +1,6 @@
 import { labelCount } from "../config/labels.ts";
-import type { RawConfig } from "../config/raw.ts";
+import { own, type RawConfig } from "../config/raw.ts";
+import { ropeSection } from "../config/rope.ts";
 import { linear } from "../layers/linear.ts";
 import { contextUpTo, type ModelType } from "../model.ts";
 import {
@@ -71,9 +72,17 @@ export function languagePart<Built extends LanguageModel & { maxPositions: numbe
   checkLayerTypes(raw, context, built.backbone);
   return {
     ...built,
+    backbone: sectioned(built.backbone, raw, context),
     maxPositions: stretchedContext(raw, context, built.maxPositions, already),
     dtype: statedDtype(raw),
   };
+}
+
+/** Rotary positions in sections for time, height and width (M-RoPE). */
+function sectioned(backbone: Module, raw: RawConfig, context: Context): Module {
+  const sections = own(ropeSection(raw, context) ?? {}, "mrope_section");
+  if (!Array.isArray(sections) || backbone.op?.kind !== "tower") return backbone;
+  return { ...backbone, op: { ...backbone.op, sectioned: true } };
 }
 
 /** The classes that transformers has beside the one with a language model's head. */

@@ -83,6 +83,8 @@ export type Op =
       readonly memoryWidth?: number;
       /** Width of the rotary cosines and sines that are made once for all layers. */
       readonly rotary?: number;
+      /** Positions of time, height and width turn sections of it (M-RoPE). */
+      readonly sectioned?: true;
       /**
        * vLLM runs the reference's own module for it, whole on every tensor-parallel rank: still, or before the minor version
        * that brought one of its own (`{ before: 16 }`: up to v0.15).

@@ -188,13 +188,20 @@ function crosses(tree: Module): boolean {
   return found;
 }
 
+/** M-RoPE's tables are enlarged for the indices of long videos (`rotary_embedding/mrope.py`, cache_max_position_num). */
+const SECTIONED_LENGTHS = 4;
+
 /** One table of cosines and sines per rotary configuration, as long as the model's own limit, in the model's dtype. */
 function ropeBytes(towers: readonly Tower[], length: number, setup: Setup): number {
-  const widths = new Set(
-    towers.flatMap(({ op }) => (op.rotary && op.side === "decoder" ? [op.rotary] : [])),
+  const tables = new Set(
+    towers.flatMap(({ op }) =>
+      op.rotary && op.side === "decoder"
+        ? [op.rotary * (op.sectioned ? SECTIONED_LENGTHS : 1)]
+        : [],
+    ),
   );
   let sum = 0;
-  for (const width of widths) sum += length * width * bytesOf(setup.compute);
+  for (const width of tables) sum += length * width * bytesOf(setup.compute);
   return sum;
 }
 
