@@ -15,6 +15,8 @@ interface Log {
   readonly tokens?: number;
   readonly blocks?: number;
   readonly lora?: boolean;
+  /** Scheme of the checkpoint that was served, where the catalog's is another one. */
+  readonly quantization?: string;
   /** How far the prediction may be off, where `note` says why more than a hundredth. */
   readonly band?: number;
   readonly note?: string;
@@ -47,6 +49,7 @@ export function logComparisons(): LogComparison[] {
     const { serving } = calculateMemory(log.model, {
       engine: `vllm@${log.version}`,
       precision: log.dtype,
+      ...(log.quantization !== undefined && { quantization: log.quantization }),
       tensorParallelSize: log.tp,
       ...(log.maxModelLen !== undefined && { maxModelLen: log.maxModelLen }),
     });
