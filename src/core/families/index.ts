@@ -123,6 +123,7 @@ import { speechT5 } from "./speecht5.ts";
 import { stablelm } from "./stablelm.ts";
 import { starcoder2 } from "./starcoder2.ts";
 import { mt5, t5, umt5 } from "./t5.ts";
+import { t5gemma } from "./t5gemma.ts";
 import { ultravox } from "./ultravox.ts";
 import { unispeech, unispeechSat } from "./unispeech.ts";
 import { vibeVoiceAsr } from "./vibevoice-asr.ts";
@@ -232,6 +233,7 @@ export const families: readonly Family[] = [
   t5,
   mt5,
   umt5,
+  t5gemma,
   // state-space and hybrid
   mamba,
   mamba2,
