@@ -9,6 +9,7 @@ import type { Model } from "../core/model.ts";
 import { withCheckpoint } from "../core/with-checkpoint.ts";
 import { adapted } from "./adapter.ts";
 import { type Found, INDEX, readCheckpoint, readSingle } from "./checkpoint.ts";
+import { filesBeside } from "./files-beside.ts";
 import { folder } from "./folder.ts";
 import { hfCache } from "./hf-cache.ts";
 import { checkId, remoteGguf } from "./id.ts";
@@ -140,7 +141,7 @@ function opener(settings: Settings) {
       return { id, model: undefined, checkpoint, undescribed, notes };
     }
     return undescribedWithout(id, found, async () => {
-      const model = await describeWith(config, lookup);
+      const model = await describeWith(config, lookup, await filesBeside(at));
       return { id, ...checkedWith(model, checkpoint, notes) };
     });
   }
