@@ -1,3 +1,5 @@
+import { withExtractor } from "./audio/extractor.ts";
+import { readGeneration } from "./config/generation.ts";
 import { asRawConfig, own, type RawConfig, within } from "./config/raw.ts";
 import { InputError, shown } from "./errors.ts";
 import { findStand, type Stand } from "./families/assume.ts";
@@ -21,6 +23,15 @@ export interface DescribeOptions {
    * line of a report is then `assumed`. A known `model_type` is described as itself.
    */
   readonly assume?: string;
+  /** The model's generation_config.json, as parsed JSON: presets of `generate()` that change memory. */
+  readonly generation?: unknown;
+  /**
+   * The model's preprocessor_config.json or processor_config.json, as parsed JSON: what the feature extractor states of
+   * audio; families read what else they need of it from their context.
+   */
+  readonly preprocessor?: unknown;
+  /** Its name, for the report. */
+  readonly preprocessorFile?: string;
 }
 
 /**
@@ -106,8 +117,14 @@ function describeAs(
   const architecture = architectureOf(raw, family, assumptions);
   const context = contextFor(architecture, options, assumptions, defaulted);
   const described = family.describe(raw, context);
+  const { preprocessor } = context;
+  const file = options.preprocessorFile ?? PREPROCESSOR;
+  const audio =
+    described.audio && preprocessor
+      ? withExtractor(described.audio, preprocessor, file, assumptions)
+      : described.audio;
   checkShapes(described.root);
-  checkWindow(described.audio);
+  checkWindow(audio);
   const dtype = described.dtype ?? statedDtype(raw);
   const stated = own(raw, "dtype") ?? own(raw, "torch_dtype") ?? undefined;
   if (dtype === undefined && stated !== undefined)
@@ -116,12 +133,21 @@ function describeAs(
     architecture,
     family: family.name,
     ...described,
+    audio,
     dtype,
+    ...(options.generation !== undefined && {
+      generation: readGeneration(
+        asRawConfig(options.generation, "generation_config.json"),
+        assumptions,
+      ),
+    }),
     ...readQuantization(raw),
     assumptions: [...assumptions],
     defaulted: [...defaulted],
   };
 }
+
+const PREPROCESSOR = "preprocessor_config.json";
 
 /** Models that {@link describe} made: a config can look like anything, so its looks decide nothing. */
 const models = new WeakSet<object>();
@@ -165,6 +191,10 @@ function contextFor(
 ): Context {
   return {
     path,
+    preprocessor:
+      options.preprocessor === undefined
+        ? undefined
+        : asRawConfig(options.preprocessor, options.preprocessorFile ?? PREPROCESSOR),
     architecture,
     assumptions,
     defaulted,

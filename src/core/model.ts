@@ -1,4 +1,5 @@
 import type { AudioGeometry } from "./audio/geometry.ts";
+import type { Generation } from "./config/generation.ts";
 import type { Dtype } from "./dtype.ts";
 import type { Scheme } from "./quantization/scheme.ts";
 import type { Module } from "./tree/module.ts";
@@ -33,6 +34,8 @@ export interface Model {
   readonly quantization?: Scheme;
   /** The `quant_method` of a config that nothing here knows: only its checkpoint's header tells the size. */
   readonly unreadQuantization?: string;
+  /** What its generation_config.json presets. */
+  readonly generation?: Generation;
   readonly audio: AudioGeometry | undefined;
   /** How images become patches and tokens; undefined where the model does not see, or its rule is not known. */
   readonly vision?: VisionGeometry;

@@ -82,6 +82,7 @@ export function settleSetup(
 ): Setup {
   const precision = precisionOf(model, options, engine, assumed);
   const quantization = quantizationOf(model, options, precision, engine, assumed);
+  const preset = engine.generates ? model.generation : undefined;
   const compute = computeDtype(precision, model.dtype);
   const kvCache =
     options.kvCacheDtype === undefined || options.kvCacheDtype === "auto"
@@ -93,12 +94,16 @@ export function settleSetup(
     compute,
     kvCache,
     attention: kernelOf(options.attnImplementation),
-    cache: cacheOf(options.cacheImplementation),
+    cache: cacheOf(options.cacheImplementation ?? preset?.cacheImplementation),
     expansion: Math.max(
-      whole(options.numBeams ?? 1, "numBeams", MAX_EXPANSION),
-      whole(options.numReturnSequences ?? 1, "numReturnSequences", MAX_EXPANSION),
+      whole(options.numBeams ?? preset?.numBeams ?? 1, "numBeams", MAX_EXPANSION),
+      whole(
+        options.numReturnSequences ?? preset?.numReturnSequences ?? 1,
+        "numReturnSequences",
+        MAX_EXPANSION,
+      ),
     ),
-    wordTimestamps: options.wordTimestamps ?? false,
+    wordTimestamps: options.wordTimestamps ?? preset?.wordTimestamps ?? false,
     deviceOverhead:
       options.deviceOverhead === undefined
         ? undefined
@@ -114,7 +119,7 @@ export function settleSetup(
 
 /** What an engine does with a checkpoint's dtypes where the user says nothing. */
 type EngineRules =
-  | Pick<Engine, "name" | "uniformPrecision" | "unpacksGguf" | "castsTo">
+  | Pick<Engine, "name" | "uniformPrecision" | "unpacksGguf" | "generates" | "castsTo">
   | Record<string, never>;
 
 function precisionOf(

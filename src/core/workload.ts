@@ -73,7 +73,7 @@ export function settleWorkload(
       : whole(options.promptTokens, "promptTokens", MAX_TOKENS);
   const fresh =
     options.maxNewTokens === undefined
-      ? undefined
+      ? presetTokens(model, options, audioTokens, assumed)
       : whole(options.maxNewTokens, "maxNewTokens", MAX_TOKENS);
   const stated =
     options.maxModelLen === undefined
@@ -215,4 +215,27 @@ function heldFrames(audio: AudioLengths): number {
   if (audio.windows === audio.concurrentWindows)
     return audio.concurrentWindows * audio.windowFrames;
   return audio.frames + audio.windowFrames;
+}
+
+/**
+ * Tokens to generate where a prompt is given and nothing else: what the model's generation_config.json presets. Where the
+ * prompt is left open, too, the whole context is sized, whatever is generated in it.
+ */
+function presetTokens(
+  { generation, context }: Model,
+  { promptTokens, maxModelLen }: WorkloadOptions,
+  audioTokens: number,
+  assumed: string[],
+): number | undefined {
+  if (promptTokens === undefined || maxModelLen !== undefined || !generation) return undefined;
+  const used = audioTokens + whole(promptTokens, "promptTokens", MAX_TOKENS);
+  const room = context.hard && context.max !== undefined ? context.max - used : MAX_TOKENS;
+  const { maxNewTokens, maxLength } = generation;
+  const preset = maxNewTokens ?? (maxLength === undefined ? undefined : maxLength - used);
+  if (preset === undefined || preset < 0) return undefined;
+  const tokens = Math.max(0, Math.min(preset, room));
+  assumed.push(
+    `${grouped(tokens)} tokens are generated, as the model's generation_config.json presets. --max-new-tokens says otherwise.`,
+  );
+  return tokens;
 }

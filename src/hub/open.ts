@@ -3,6 +3,7 @@ import { basename, dirname } from "node:path";
 import { catalogConfig } from "../catalog/index.ts";
 import { parseJson } from "../core/config/raw.ts";
 import { type Checkpoint, type StoredTensor, storedByDtype } from "../core/derive/checkpoint.ts";
+import type { DescribeOptions } from "../core/describe.ts";
 import { findDtype } from "../core/dtype.ts";
 import { InputError, shown } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
@@ -10,6 +11,7 @@ import { withCheckpoint } from "../core/with-checkpoint.ts";
 import { adapted } from "./adapter.ts";
 import { refuseBinary } from "./binary.ts";
 import { type Found, INDEX, readCheckpoint, readSingle } from "./checkpoint.ts";
+import { filesBeside } from "./files-beside.ts";
 import { folder } from "./folder.ts";
 import { hfCache } from "./hf-cache.ts";
 import { checkId, remoteGguf } from "./id.ts";
@@ -95,8 +97,14 @@ function opener(settings: Settings) {
     return place.json("config.json");
   }
 
-  const describing = (config: unknown): Promise<Model> =>
-    describeWith(config, lookup, settings.assume);
+  const describing = (
+    config: unknown,
+    beside: Omit<DescribeOptions, "resolve"> = {},
+  ): Promise<Model> =>
+    describeWith(config, lookup, {
+      ...beside,
+      ...(settings.assume !== undefined && { assume: settings.assume }),
+    });
 
   /** A place whose checkpoint was, or is now, looked for. */
   async function place(at: Place, id: string): Promise<Opened> {
@@ -146,7 +154,7 @@ function opener(settings: Settings) {
       return { id, model: undefined, checkpoint, undescribed, notes };
     }
     return undescribedWithout(id, found, async () => {
-      const model = await describing(config);
+      const model = await describing(config, await filesBeside(at));
       return { id, ...checkedWith(model, checkpoint, notes) };
     });
   }

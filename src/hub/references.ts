@@ -1,4 +1,4 @@
-import { describe } from "../core/describe.ts";
+import { type DescribeOptions, describe } from "../core/describe.ts";
 import { InputError, shown } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
 
@@ -9,7 +9,7 @@ const MAX_REFERENCES = 8;
 export async function describeWith(
   config: unknown,
   fetchConfig: (id: string) => Promise<unknown>,
-  assume?: string,
+  beside: Omit<DescribeOptions, "resolve"> = {},
 ): Promise<Model> {
   const known = new Map<string, unknown>();
   for (;;) {
@@ -19,7 +19,7 @@ export async function describeWith(
       return known.get(id);
     };
     try {
-      return describe(config, { resolve, ...(assume !== undefined && { assume }) });
+      return describe(config, { ...beside, resolve });
     } catch (error) {
       const [needed] = asked;
       const mayHelp = error instanceof InputError && error.code === "unresolved-reference";

@@ -92,7 +92,7 @@ describe("a repository", () => {
 
   it("is fetched again where the cache is corrupt", async () => {
     await openId(ID);
-    const entries = files().filter((name) => name.endsWith("config.json.json"));
+    const entries = files().filter((name) => name.endsWith("/config.json.json"));
     expect(entries).toHaveLength(2);
     for (const name of entries) writeFileSync(join(scratch, name), '{"format":1,"fetchedAt":');
     expect((await openId(ID)).model?.family).toBe("whisper");

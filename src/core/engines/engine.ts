@@ -138,6 +138,8 @@ export interface Engine {
   readonly refuses?: (model: Model) => string | undefined;
   /** `--precision int4` is four bits for every parameter, not the usual scheme of that name. */
   readonly uniformPrecision?: true;
+  /** Takes what the user leaves open from the model's generation_config.json. */
+  readonly generates?: true;
   /** Unpacks a GGUF file while it loads. */
   readonly unpacksGguf?: true;
   /** Dtypes of a checkpoint in which it does not run a model unless told to, and what it takes instead. */

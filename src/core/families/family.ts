@@ -36,6 +36,8 @@ export interface Context extends Door {
   /** Which of the family's architectures the config names. */
   readonly architecture: string;
   readonly assumptions: Set<string>;
+  /** The model's preprocessor_config.json or processor_config.json, where it is at hand. */
+  readonly preprocessor: RawConfig | undefined;
   /** A config that this one refers to by id. @throws InputError where it cannot be had. */
   resolve(id: string, field: string): RawConfig;
   /** The same context for a section of the config. */

@@ -35,6 +35,7 @@ const OBSERVED = "tensors alive in transformers 5.18 under PyTorch 2.13 (docs/en
 export const transformers: Engine = {
   name: "transformers",
   summary: "what PyTorch holds under transformers' generate() with a dynamic cache",
+  generates: true,
   unpacksGguf: true,
   phases: (model) => phasesOf(towersOf(model.root)),
   plan: (model, setup) => planOf(model, setup, phasesOf(towersOf(model.root))),
