@@ -9,6 +9,7 @@ import { graniteConformer } from "../towers/granite-conformer.ts";
 import { lmHead } from "../towers/lm-head.ts";
 import { qformer, readQFormer } from "../towers/qformer.ts";
 import { evenHeads } from "../towers/whisper.ts";
+import type { Module } from "../tree/module.ts";
 import { module } from "../tree/module.ts";
 import { type Family, sectionOf, statedDtype } from "./family.ts";
 
@@ -113,9 +114,9 @@ export const graniteSpeech: Family = {
               op: { kind: "projector", widths: [projector.hidden_size, text.width] },
             },
           ),
-          text.backbone,
+          scaledInside(text.backbone),
         ],
-        { op: { kind: "merge", checked: true, kept: true, waits: [text.width, text.width] } },
+        { op: { kind: "merge", checked: true, kept: true } },
       ),
       lmHead({
         copied: true,
@@ -151,3 +152,7 @@ const geometry = (bins: number, window: number, queries: number): AudioGeometry 
     { kind: "scale", by: queries },
   ],
 });
+
+/** Granite scales its embeddings in its own frame, while the caller's frame keeps those that it merged. */
+const scaledInside = (backbone: Module): Module =>
+  backbone.op?.kind === "tower" ? { ...backbone, op: { ...backbone.op, held: 2 } } : backbone;

@@ -42,7 +42,14 @@ export function graniteConformer(classes: string, sizes: GraniteConformerSizes):
       buffers: [
         { name: "attention_dists", shape: [block, block], dtype: "int64", persistent: false },
       ],
-      op: { kind: "tower", side: "encoder", width, held: 0 },
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        held: 0,
+        // `hidden_states_mid`: the prediction of the middle layer, which the frame names until it returns.
+        maps: [{ label: "prediction in the middle", steps: [], width: outputs }],
+      },
     },
   );
 }
@@ -98,6 +105,5 @@ function layer(classes: string, sizes: GraniteConformerSizes): Module {
       layerNorm("post_norm", width),
     ],
     ["ff1", "attn", "conv", "ff2"],
-    { releases: true },
   );
 }

@@ -44,8 +44,8 @@ export type Op =
       readonly width: number;
       readonly blocks: readonly Block[];
       readonly norms?: "before" | "after";
-      /** Its input is gone once the first block has run. */
-      readonly releases?: true;
+      /** Hidden states run between layers in fp32, whatever the model's dtype. */
+      readonly residual?: "fp32";
       /** Hidden states of the first block that keep a name while the later ones run: its result, or its norm's too. */
       readonly keepsFirst?: number;
       /** Hidden states that stay referenced while its blocks run, besides the usual ones (input, residual, norm). */
@@ -204,6 +204,8 @@ export interface MergeOp {
   readonly waits?: readonly number[];
   /** Whether the features stay referenced until the forward returns (it returns them). */
   readonly kept: boolean;
+  /** The same forward calls the head, so that the merged embeddings stay for it. */
+  readonly embedsStay?: true;
 }
 
 /** Strided convolutions over mel frames (Whisper's two) or raw samples: each output is `stride` times shorter than its input. */
