@@ -47,6 +47,8 @@ export const glm4Moe = llamaLike({
       inner,
       experts,
       perToken: config.num_experts_per_tok,
+      // Scores are computed in fp32 and never cast back (`Glm4MoeTopkRouter`).
+      habits: { weights: "fp32" },
       router: router("Glm4MoeTopkRouter", "gate", width, experts, { corrected: true }),
       extra: shared > 0 ? [gatedFeedForward("Glm4MoeMLP", "shared_experts", width, shared)] : [],
     });

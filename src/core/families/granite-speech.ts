@@ -93,6 +93,7 @@ export const graniteSpeech: Family = {
         [
           graniteConformer(classes, {
             bins: audio.input_dim,
+            handedOn: cat,
             width: audio.hidden_dim,
             layers: audio.num_layers,
             heads: audio.num_heads,

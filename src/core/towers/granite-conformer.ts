@@ -15,6 +15,8 @@ export interface GraniteConformerSizes {
   readonly inner: number;
   /** Width of the CTC prediction that is fed back in the middle of the stack. */
   readonly outputs: number;
+  /** Hidden states of earlier layers that are kept to be handed on beside the last one's (`cat_hidden_layers`). */
+  readonly handedOn?: number;
   /** Positions that attend to each other. */
   readonly block: number;
   readonly maxDistance: number;
@@ -46,7 +48,7 @@ export function graniteConformer(classes: string, sizes: GraniteConformerSizes):
         kind: "tower",
         side: "encoder",
         width,
-        held: 0,
+        held: sizes.handedOn ?? 0,
         // `hidden_states_mid`: the prediction of the middle layer, which the frame names until it returns.
         maps: [{ label: "prediction in the middle", steps: [], width: outputs }],
       },

@@ -67,6 +67,10 @@ export function t5Stack(sizes: T5Sizes, options: T5Stack): Module {
   );
 }
 
+/** T5's `wo` stays in fp32 when a model is loaded in fp16 (`_keep_in_fp32_modules`). */
+const lastInFp32 = (part: Module): Module =>
+  part.op?.kind === "feed-forward" ? { ...part, op: { ...part.op, last: "fp32 for fp16" } } : part;
+
 /** Sub-layers are named by number: self-attention, cross-attention where there is one, feed-forward; each has its norm. */
 function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
   const { classes, width, heads, headDim, inner } = sizes;
@@ -97,21 +101,25 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
       attend("layer.0.SelfAttention", "self", ownBias),
       norm(0),
       ...(cross ? [attend("layer.1.EncDecAttention", "cross", false), norm(1)] : []),
-      sizes.gated
-        ? gatedFeedForward(`${classes}DenseGatedActDense`, feedForward, width, inner, {
-            names: ["wi_0", "wi_1", "wo"],
-            activation: sizes.activation,
-          })
-        : plainFeedForward(`${classes}DenseActDense`, feedForward, width, inner, ["wi", "wo"], {
-            bias: false,
-            activation: sizes.activation,
-          }),
+      lastInFp32(
+        sizes.gated
+          ? gatedFeedForward(`${classes}DenseGatedActDense`, feedForward, width, inner, {
+              names: ["wi_0", "wi_1", "wo"],
+              activation: sizes.activation,
+            })
+          : plainFeedForward(`${classes}DenseActDense`, feedForward, width, inner, ["wi", "wo"], {
+              bias: false,
+              activation: sizes.activation,
+            }),
+      ),
       norm(last),
     ],
     {
       op: {
         kind: "layer",
         width,
+        // `_keep_in_fp32_modules`: what the feed-forward adds is fp32 then, and so is the sum.
+        residual: "fp32 for fp16",
         blocks: [
           { run: "layer.0.SelfAttention" },
           ...(cross ? [{ run: "layer.1.EncDecAttention" }] : []),

@@ -44,8 +44,8 @@ export type Op =
       readonly width: number;
       readonly blocks: readonly Block[];
       readonly norms?: "before" | "after";
-      /** Hidden states run between layers in fp32, whatever the model's dtype. */
-      readonly residual?: "fp32";
+      /** Hidden states run between layers in fp32: whatever the model's dtype, or where it is fp16. */
+      readonly residual?: "fp32" | "fp32 for fp16";
       /** Hidden states of the first block that keep a name while the later ones run: its result, or its norm's too. */
       readonly keepsFirst?: number;
       /** Hidden states that stay referenced while its blocks run, besides the usual ones (input, residual, norm). */
@@ -142,6 +142,8 @@ export interface FeedForwardOp {
   readonly gated: boolean;
   /** What the gate was made of stays referenced: half of one matrix's output, or a variable of its own. */
   readonly keepsGate?: true;
+  /** Its last matrix stays in fp32 when the rest is loaded in fp16, so that what it reads is copied. */
+  readonly last?: "fp32 for fp16";
   /** What it reads loses its name once the first matrix has run. */
   readonly rebinds?: true;
   /** Tensors of the inner width that the activation holds at once, its input included; two (input and result) unless stated. */
@@ -157,6 +159,8 @@ export interface ExpertsOp {
   readonly perToken: number;
   /** Each matrix has a bias, and gate and value are cut off at a limit: more copies of what is inside (gpt-oss). */
   readonly clamped?: true;
+  /** A shared expert has run before them, and its result waits. */
+  readonly sharedFirst?: true;
   /** The weights of a token's experts stay in fp32, and so does what is multiplied by them. */
   readonly weights?: "fp32";
 }

@@ -16,6 +16,18 @@ export function feedForwardMoments(op: FeedForwardOp, flow: Flow): Moment[] {
     : [held("fc1", inner), held("activation", inner)];
   return [
     { at: "", buffers },
+    ...(op.last !== undefined && flow.setup.compute === "fp16"
+      ? [
+          {
+            at: "last matrix",
+            buffers: [
+              // A plain one's first product has lost its name by then.
+              ...(op.gated ? buffers : [held("activation", inner)]),
+              held("its copy in fp32", [times(2, ""), ...inner]),
+            ],
+          },
+        ]
+      : []),
     ...(op.activation === undefined
       ? []
       : [
@@ -51,6 +63,7 @@ export function expertsMoments(op: ExpertsOp, flow: Flow): Moment[] {
     ];
     return [{ at: "experts", buffers: [held("gathered expert weights", weights)] }];
   }
+  const shared = op.sharedFirst ? [held("the shared expert's result", hidden(flow, op.width))] : [];
   const copies = (width: number, count: number): Product => [
     chosen,
     ...(count === 1 ? [] : [times(count, "")]),
@@ -60,6 +73,7 @@ export function expertsMoments(op: ExpertsOp, flow: Flow): Moment[] {
     {
       at: "experts",
       buffers: [
+        ...shared,
         held("gathered rows", copies(op.width, 1)),
         held(
           op.clamped
@@ -71,14 +85,16 @@ export function expertsMoments(op: ExpertsOp, flow: Flow): Moment[] {
     },
     {
       at: "combine",
-      buffers:
-        op.weights === "fp32" && half(flow)
+      buffers: [
+        ...shared,
+        ...(op.weights === "fp32" && half(flow)
           ? [
               held("expert outputs", copies(op.width, 2)),
               // Twice as many bytes as the model's dtype has.
               held("weighted in fp32, and in order", copies(op.width, 4)),
             ]
-          : [held("expert outputs, weighted and summed", copies(op.width, 4))],
+          : [held("expert outputs, weighted and summed", copies(op.width, 4))]),
+      ],
     },
   ];
 }

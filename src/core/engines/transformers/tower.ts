@@ -156,7 +156,9 @@ function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
   return op.blocks.flatMap((block, index) => {
     const frame = [
       held("layer input", state),
-      ...(op.residual === "fp32" && half(flow) ? [held("its other half, in fp32", state)] : []),
+      ...(widened(op.residual, flow)
+        ? [held("what fp32 adds to them", [times(index > 0 ? 2 : 1, ""), ...state])]
+        : []),
       ...(op.keeps ? [held("what its frame keeps", [times(op.keeps, ""), ...state])] : []),
       ...(op.norms === "after"
         ? index > 0
@@ -199,6 +201,9 @@ function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
     }
   });
 }
+
+const widened = (residual: OpOf<"layer">["residual"], flow: Flow): boolean =>
+  residual === "fp32" ? half(flow) : residual !== undefined && flow.setup.compute === "fp16";
 
 const rebinds = (run: string | FeedForwardOp): boolean =>
   typeof run !== "string" && run.rebinds === true;
