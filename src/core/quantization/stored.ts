@@ -148,7 +148,8 @@ function formats(
 function plainPart(tensor: Tensor, storage: Storage): Part {
   const { precision, quantization, tensorParallel } = storage;
   const rest = quantization ? restDtype(storage) : precision;
-  const dtype = tensor.dtype !== undefined && isWhole(rest) ? tensor.dtype : rest;
+  const usual = tensor.wideForFp16 && rest === "fp16" ? "fp32" : rest;
+  const dtype = tensor.dtype !== undefined && isWhole(rest) ? tensor.dtype : usual;
   return part("parameters", elementsPerRank(tensor, tensorParallel), bytesOf(dtype), dtype);
 }
 

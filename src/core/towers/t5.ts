@@ -68,8 +68,17 @@ export function t5Stack(sizes: T5Sizes, options: T5Stack): Module {
 }
 
 /** T5's `wo` stays in fp32 when a model is loaded in fp16 (`_keep_in_fp32_modules`). */
-const lastInFp32 = (part: Module): Module =>
-  part.op?.kind === "feed-forward" ? { ...part, op: { ...part.op, last: "fp32 for fp16" } } : part;
+const lastInFp32 = (part: Module): Module => ({
+  ...part,
+  ...(part.op?.kind === "feed-forward" && {
+    op: { ...part.op, last: "fp32 for fp16" as const },
+  }),
+  children: part.children.map((child) =>
+    child.name === "wo"
+      ? { ...child, tensors: child.tensors.map((tensor) => ({ ...tensor, wideForFp16: true })) }
+      : child,
+  ),
+});
 
 /** Sub-layers are named by number: self-attention, cross-attention where there is one, feed-forward; each has its norm. */
 function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {

@@ -17,6 +17,8 @@ export interface Tensor {
   readonly cut?: Cut;
   /** Set where the reference keeps this dtype whatever the model's is. */
   readonly dtype?: Dtype;
+  /** Kept in fp32 where the model is loaded in fp16 (transformers' `_keep_in_fp32_modules`). */
+  readonly wideForFp16?: true;
   /** The full name of the tensor whose storage this one shares; it then takes no memory of its own. */
   readonly tiedTo?: string;
 }
