@@ -20,9 +20,17 @@ export type Span =
 /**
  * How the reference implementation computes eager attention, because it decides how many score buffers live at once:
  * - "scaled-copy": `matmul * scaling`, softmax in the model's dtype (Whisper, BART, wav2vec2);
- * - "fp32-softmax": mask added, softmax in fp32, cast back (Llama and its many descendants).
+ * - "fp32-softmax": mask added, softmax in fp32, cast back (Llama and its many descendants);
+ * - "fp32-softmax-of-named": the same, and the scores without the mask keep a name (BLOOM);
+ * - "plain-softmax": scores, their sum with the mask, and softmax, all in the model's dtype (Falcon);
+ * - "fp32": queries and keys as fp32 copies, and so are the scores (GPT-J).
  */
-export type ScoreStyle = "scaled-copy" | "fp32-softmax";
+export type ScoreStyle =
+  | "scaled-copy"
+  | "fp32-softmax"
+  | "fp32-softmax-of-named"
+  | "plain-softmax"
+  | "fp32";
 
 /**
  * What a module does when it runs, as far as memory cares. Engines decide what that holds; the tree only says what it is.
@@ -117,10 +125,10 @@ export interface AttentionOp {
   readonly fused?: true;
   /** Values of a head that are turned: its own frame cuts queries and keys in two for it, so that the uncut ones stay. */
   readonly sliced?: number;
-  /** Queries and keys are turned as fp32 copies. */
-  readonly turns?: "fp32";
-  /** It returns no attention weights, so that its layer keeps none. */
-  readonly returns?: "nothing";
+  /** Queries and keys are turned in fp32: as copies that keep a name, or in passing. */
+  readonly turns?: "fp32 copies" | "fp32";
+  /** It returns no attention weights, so that its layer keeps none; or the stack's frame keeps them until the next layer's come. */
+  readonly returns?: "nothing" | "to the stack";
 }
 
 /**
@@ -159,6 +167,8 @@ export interface ExpertsOp {
   readonly perToken: number;
   /** Each matrix has a bias, and gate and value are cut off at a limit: more copies of what is inside (gpt-oss). */
   readonly clamped?: true;
+  /** Every token is repeated for every expert, and counts where it was chosen (Llama 4). */
+  readonly everywhere?: true;
   /** A shared expert has run before them, and its result waits. */
   readonly sharedFirst?: true;
   /** The weights of a token's experts stay in fp32, and so does what is multiplied by them. */

@@ -1,6 +1,6 @@
 import { type Product, times } from "../../quantity/product.ts";
 import type { ExpertsOp, FeedForwardOp } from "../../tree/op.ts";
-import type { Moment } from "../engine.ts";
+import type { HeldBuffer, Moment } from "../engine.ts";
 import { element, type Flow, half, held, hidden } from "./flow.ts";
 
 /** Gated: the activated gate, the up projection and their product. Plain: the inner values before and after the activation. */
@@ -51,8 +51,8 @@ const CLAMPED_COPIES = 9;
  */
 export function expertsMoments(op: ExpertsOp, flow: Flow): Moment[] {
   const inner = Math.ceil(op.inner / flow.setup.tensorParallel);
-  const chosen = times(op.perToken, "experts");
-  if (flow.phase === "decode") {
+  const chosen = times(op.everywhere ? op.experts : op.perToken, "experts");
+  if (flow.phase === "decode" && !op.everywhere) {
     const weights: Product = [
       ...flow.sequences,
       chosen,
@@ -83,18 +83,27 @@ export function expertsMoments(op: ExpertsOp, flow: Flow): Moment[] {
         ),
       ],
     },
-    {
-      at: "combine",
-      buffers: [
-        ...shared,
-        ...(op.weights === "fp32" && half(flow)
-          ? [
-              held("expert outputs", copies(op.width, 2)),
-              // Twice as many bytes as the model's dtype has.
-              held("weighted in fp32, and in order", copies(op.width, 4)),
-            ]
-          : [held("expert outputs, weighted and summed", copies(op.width, 4))]),
-      ],
-    },
+    ...(op.everywhere ? [] : [combined(op, flow, shared, copies)]),
   ];
+}
+
+function combined(
+  op: ExpertsOp,
+  flow: Flow,
+  shared: readonly HeldBuffer[],
+  copies: (width: number, count: number) => Product,
+): Moment {
+  return {
+    at: "combine",
+    buffers: [
+      ...shared,
+      ...(op.weights === "fp32" && half(flow)
+        ? [
+            held("expert outputs", copies(op.width, 2)),
+            // Twice as many bytes as the model's dtype has.
+            held("weighted in fp32, and in order", copies(op.width, 4)),
+          ]
+        : [held("expert outputs, weighted and summed", copies(op.width, 4))]),
+    ],
+  };
 }
