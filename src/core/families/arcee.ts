@@ -31,6 +31,7 @@ export const arcee = llamaLike({
     classes: "Arcee",
     bias: { qkv: bias, o: bias },
     feedForward: plainFeedForward("ArceeMLP", "mlp", width, inner, ["up_proj", "down_proj"], {
+      activation: "relu2",
       bias: mlp_bias,
     }),
   }),

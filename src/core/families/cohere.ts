@@ -36,7 +36,7 @@ const habits = (classes: string, bias: boolean) => ({
   norm: (name: string, width: number) =>
     layerNorm(name, width, { bias: false, class: `${classes}LayerNorm` }),
   norms: PARALLEL_NORMS,
-  attention: { habits: { turns: "fp32" as const } },
+  attention: { habits: { turns: "fp32 copies" as const } },
 });
 
 /** Command R and R+ (R+ norms each head on its own). Source: `models/cohere/modeling_cohere.py`. */

@@ -54,6 +54,7 @@ export const ernie45 = llamaLike({
   read,
   habits: ({ use_bias: bias }) => ({
     classes: "Ernie4_5",
+    attention: { habits: { turns: "fp32" as const } },
     bias: { qkv: bias, o: bias, feedForward: bias },
   }),
 });

@@ -72,7 +72,8 @@ export const falcon = decoderOnly({
             ],
             bias,
             span: { kind: "causal" },
-            scores: "fp32-softmax",
+            scores: "plain-softmax",
+            habits: { returns: "to the stack" },
             cached: true,
           }),
           plainFeedForward(

@@ -38,7 +38,8 @@ export const glm4Moe = llamaLike({
   names: { num_local_experts: "n_routed_experts" },
   read,
   habits: (config, { sizes: { width, layers, headDim }, raw, context }) => {
-    const mixture = sharedExperts(width, config, { classes: "Glm4Moe" });
+    // Scores are computed in fp32 and never cast back (`Glm4MoeTopkRouter`).
+    const mixture = sharedExperts(width, config, { classes: "Glm4Moe", weights: "fp32" });
     return {
       classes: "Glm4Moe",
       bias: { qkv: config.attention_bias },

@@ -69,7 +69,8 @@ const family = (name: string, classes: string, fused: boolean, purpose: string) 
                 },
               ],
               span: { kind: "causal" },
-              scores: "scaled-copy",
+              scores: "fp32",
+              habits: { always: "eager", returns: "to the stack" },
               cached: true,
             }),
             plainFeedForward(

@@ -9,6 +9,7 @@ import { graniteConformer } from "../towers/granite-conformer.ts";
 import { lmHead } from "../towers/lm-head.ts";
 import { qformer, readQFormer } from "../towers/qformer.ts";
 import { evenHeads } from "../towers/whisper.ts";
+import type { Module } from "../tree/module.ts";
 import { module } from "../tree/module.ts";
 import { type Family, sectionOf, statedDtype } from "./family.ts";
 
@@ -92,6 +93,7 @@ export const graniteSpeech: Family = {
         [
           graniteConformer(classes, {
             bins: audio.input_dim,
+            handedOn: cat,
             width: audio.hidden_dim,
             layers: audio.num_layers,
             heads: audio.num_heads,
@@ -113,9 +115,9 @@ export const graniteSpeech: Family = {
               op: { kind: "projector", widths: [projector.hidden_size, text.width] },
             },
           ),
-          text.backbone,
+          scaledInside(text.backbone),
         ],
-        { op: { kind: "merge", checked: true, kept: true, waits: [text.width, text.width] } },
+        { op: { kind: "merge", checked: true, kept: true } },
       ),
       lmHead({
         copied: true,
@@ -153,3 +155,7 @@ const geometry = (bins: number, window: number, queries: number): AudioGeometry 
   // vLLM, granite_speech.py: 8,000,000 samples, one recording a prompt.
   profiled: { seconds: 8_000_000 / SAMPLE_RATE, limit: 1 },
 });
+
+/** Granite scales its embeddings in its own frame, while the caller's frame keeps those that it merged. */
+const scaledInside = (backbone: Module): Module =>
+  backbone.op?.kind === "tower" ? { ...backbone, op: { ...backbone.op, held: 2 } } : backbone;

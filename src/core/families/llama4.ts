@@ -119,6 +119,7 @@ function expertBlock(
     experts,
     perToken: config.num_experts_per_tok,
     transposed: true,
+    habits: { everywhere: true },
     router: linear("router", width, experts, { bias: false, class: "Llama4Router" }),
     extra: [gatedFeedForward("Llama4TextMLP", "shared_expert", width, inner)],
   });

@@ -24,6 +24,7 @@ const readMamba = reader(() => ({
   use_conv_bias: or(flag(), true),
   time_step_rank: or(orAuto(dimension()), "auto"),
   tie_word_embeddings: or(flag(), true),
+  residual_in_fp32: or(flag(), true),
 }));
 
 /** Mamba2Config (transformers 5.18). */
@@ -41,9 +42,11 @@ const readMamba2 = reader(() => ({
   use_bias: or(flag(), false),
   use_conv_bias: or(flag(), true),
   tie_word_embeddings: or(flag(), false),
+  residual_in_fp32: or(flag(), true),
 }));
 
 interface Common {
+  readonly residual_in_fp32: boolean;
   readonly vocab_size: number;
   readonly hidden_size: number;
   readonly num_hidden_layers: number;
@@ -62,7 +65,14 @@ function mixersOnly(
     `${classes}Block`,
     "layers",
     [rmsNorm("norm", width, `${classes}RMSNorm`), mixer],
-    { op: { kind: "layer", width, blocks: [{ run: mixer.name }] } },
+    {
+      op: {
+        kind: "layer",
+        width,
+        blocks: [{ run: mixer.name }],
+        ...(config.residual_in_fp32 && { residual: "fp32" as const }),
+      },
+    },
   );
   const lm = stackedLm(
     {

@@ -35,6 +35,7 @@ export const nemotron = llamaLike({
       bias: { qkv: bias, o: bias },
       norm: (name, size) => layerNorm(name, size, { class: "NemotronLayerNorm1P" }),
       feedForward: plainFeedForward("NemotronMLP", "mlp", width, inner, ["up_proj", "down_proj"], {
+        activation: "relu2",
         bias: mlp_bias,
       }),
       rotated: rotatedValues(headDim, raw, context, 0.5),

@@ -43,10 +43,14 @@ export const persimmon = llamaLike({
       layerNorm("q_layernorm", headDim),
       layerNorm("k_layernorm", headDim),
     ],
-    feedForward: plainFeedForward("PersimmonMLP", "mlp", width, inner, [
-      "dense_h_to_4h",
-      "dense_4h_to_h",
-    ]),
+    feedForward: plainFeedForward(
+      "PersimmonMLP",
+      "mlp",
+      width,
+      inner,
+      ["dense_h_to_4h", "dense_4h_to_h"],
+      { activation: "relu2" },
+    ),
     rotated: rotatedValues(headDim, raw, context, 0.5),
   }),
 });

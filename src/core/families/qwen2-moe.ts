@@ -45,6 +45,7 @@ export const qwen2Moe = llamaLike({
       experts,
       perToken: config.num_experts_per_tok,
       router: router("Qwen2MoeTopKRouter", "gate", width, experts),
+      habits: { sharedFirst: true },
       extra: gatedSharedExpert("Qwen2Moe", width, config.shared_expert_intermediate_size),
     });
     const sparse = (index: number) =>

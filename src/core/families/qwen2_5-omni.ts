@@ -81,7 +81,7 @@ function thinker(raw: RawConfig, context: Context, path: string): Described & { 
       text.backbone,
       languageHead({ ...text, tied: config.tie_word_embeddings }, place, "all"),
     ],
-    { op: { kind: "merge", checked: false, kept: true, images: "copied" } },
+    { op: { kind: "merge", checked: false, kept: true, images: "copied", embedsStay: true } },
   );
   return {
     type: "audio-llm",

@@ -99,6 +99,7 @@ function mixture(
     experts,
     perToken: config.num_experts_per_tok,
     router: router(`${classes}TopKRouter`, "gate", width, experts),
+    habits: { sharedFirst: true },
     extra: gatedSharedExpert(classes, width, shared),
   });
 }

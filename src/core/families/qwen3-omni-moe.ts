@@ -87,7 +87,7 @@ function thinker(raw: RawConfig, context: Context, path: string): Described {
         text.backbone,
         languageHead({ ...text, tied: config.tie_word_embeddings }, place, "all"),
       ],
-      { op: { kind: "merge", checked: false, kept: true, images: "copied" } },
+      { op: { kind: "merge", checked: false, kept: true, images: "copied", embedsStay: true } },
     ),
     dtype: statedDtype(raw) ?? text.dtype,
     audio: geometry(audio.num_mel_bins, audio.n_window),

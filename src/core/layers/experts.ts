@@ -23,7 +23,7 @@ export interface ExpertsOptions {
   /** Width of what the experts see, where a projection before them narrows it. */
   readonly latent?: number;
   /** What else the engines need to know of how it is computed. */
-  readonly habits?: Pick<ExpertsOp, "clamped" | "weights">;
+  readonly habits?: Pick<ExpertsOp, "clamped" | "everywhere" | "sharedFirst" | "weights">;
 }
 
 /**

@@ -92,10 +92,9 @@ export function conformerLayer(
   width: number,
   children: readonly (Module | undefined)[],
   blocks: readonly string[],
-  habits: { readonly releases?: true } = {},
 ): Module {
   return module(className, name, children, {
-    op: { kind: "layer", width, blocks: blocks.map((run) => ({ run })), ...habits },
+    op: { kind: "layer", width, blocks: blocks.map((run) => ({ run })) },
   });
 }
 

@@ -15,6 +15,8 @@ export interface GraniteConformerSizes {
   readonly inner: number;
   /** Width of the CTC prediction that is fed back in the middle of the stack. */
   readonly outputs: number;
+  /** Hidden states of earlier layers that are kept to be handed on beside the last one's (`cat_hidden_layers`). */
+  readonly handedOn?: number;
   /** Positions that attend to each other. */
   readonly block: number;
   readonly maxDistance: number;
@@ -42,7 +44,14 @@ export function graniteConformer(classes: string, sizes: GraniteConformerSizes):
       buffers: [
         { name: "attention_dists", shape: [block, block], dtype: "int64", persistent: false },
       ],
-      op: { kind: "tower", side: "encoder", width, held: 0 },
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        held: sizes.handedOn ?? 0,
+        // `hidden_states_mid`: the prediction of the middle layer, which the frame names until it returns.
+        maps: [{ label: "prediction in the middle", steps: [], width: outputs }],
+      },
     },
   );
 }
@@ -98,6 +107,5 @@ function layer(classes: string, sizes: GraniteConformerSizes): Module {
       layerNorm("post_norm", width),
     ],
     ["ff1", "attn", "conv", "ff2"],
-    { releases: true },
   );
 }

@@ -49,6 +49,7 @@ export function phi4Layer(sizes: Phi4Sizes): Module {
         span: window === null ? { kind: "causal" } : { kind: "window", size: window, causal: true },
         scores: "fp32-softmax",
         cached: true,
+        habits: { fused: true },
       }),
       module(
         "Phi4MultimodalMLP",

@@ -67,6 +67,25 @@ export function t5Stack(sizes: T5Sizes, options: T5Stack): Module {
   );
 }
 
+/** T5's `wo` stays in fp32 when a model is loaded in fp16 (`_keep_in_fp32_modules`). */
+const lastInFp32 = (part: Module): Module => ({
+  ...part,
+  ...(part.op?.kind === "feed-forward" && {
+    op: { ...part.op, last: "fp32 for fp16" as const },
+  }),
+  children: part.children.map((child) =>
+    child.name === "wo"
+      ? {
+          ...child,
+          tensors: child.tensors.map((tensor) => ({
+            ...tensor,
+            dtypeFor: { fp16: "fp32" as const },
+          })),
+        }
+      : child,
+  ),
+});
+
 /** Sub-layers are named by number: self-attention, cross-attention where there is one, feed-forward; each has its norm. */
 function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
   const { classes, width, heads, headDim, inner } = sizes;
@@ -97,7 +116,7 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
       attend("layer.0.SelfAttention", "self", ownBias),
       norm(0),
       ...(cross ? [attend("layer.1.EncDecAttention", "cross", false), norm(1)] : []),
-      keptIn32(
+      lastInFp32(
         sizes.gated
           ? gatedFeedForward(`${classes}DenseGatedActDense`, feedForward, width, inner, {
               names: ["wi_0", "wi_1", "wo"],
@@ -114,6 +133,8 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
       op: {
         kind: "layer",
         width,
+        // `_keep_in_fp32_modules`: what the feed-forward adds is fp32 then, and so is the sum.
+        residual: "fp32 for fp16",
         blocks: [
           { run: "layer.0.SelfAttention" },
           ...(cross ? [{ run: "layer.1.EncDecAttention" }] : []),
@@ -123,19 +144,6 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
     },
   );
 }
-
-/** `_keep_in_fp32_modules = ["wo"]` of T5, mT5 and UMT5: a model in fp16 keeps these in fp32, one in bf16 does not. */
-const keptIn32 = (feedForward: Module): Module => ({
-  ...feedForward,
-  children: feedForward.children.map((child) =>
-    child.name === "wo"
-      ? {
-          ...child,
-          tensors: child.tensors.map((tensor) => ({ ...tensor, dtypeFor: { fp16: "fp32" } })),
-        }
-      : child,
-  ),
-});
 
 /** T5's encoder alone with its token table, as other models use it to read text: all of it one component. */
 export function t5Encoder(

@@ -20,9 +20,17 @@ export type Span =
 /**
  * How the reference implementation computes eager attention, because it decides how many score buffers live at once:
  * - "scaled-copy": `matmul * scaling`, softmax in the model's dtype (Whisper, BART, wav2vec2);
- * - "fp32-softmax": mask added, softmax in fp32, cast back (Llama and its many descendants).
+ * - "fp32-softmax": mask added, softmax in fp32, cast back (Llama and its many descendants);
+ * - "fp32-softmax-of-named": the same, and the scores without the mask keep a name (BLOOM);
+ * - "plain-softmax": scores, their sum with the mask, and softmax, all in the model's dtype (Falcon);
+ * - "fp32": queries and keys as fp32 copies, and so are the scores (GPT-J).
  */
-export type ScoreStyle = "scaled-copy" | "fp32-softmax";
+export type ScoreStyle =
+  | "scaled-copy"
+  | "fp32-softmax"
+  | "fp32-softmax-of-named"
+  | "plain-softmax"
+  | "fp32";
 
 /**
  * What a module does when it runs, as far as memory cares. Engines decide what that holds; the tree only says what it is.
@@ -44,8 +52,8 @@ export type Op =
       readonly width: number;
       readonly blocks: readonly Block[];
       readonly norms?: "before" | "after";
-      /** Its input is gone once the first block has run. */
-      readonly releases?: true;
+      /** Hidden states run between layers in fp32: whatever the model's dtype, or where it is fp16. */
+      readonly residual?: "fp32" | "fp32 for fp16";
       /** Hidden states of the first block that keep a name while the later ones run: its result, or its norm's too. */
       readonly keepsFirst?: number;
       /** Hidden states that stay referenced while its blocks run, besides the usual ones (input, residual, norm). */
@@ -128,12 +136,12 @@ export interface AttentionOp {
   readonly fused?: true;
   /** Values of a head that are turned: its own frame cuts queries and keys in two for it, so that the uncut ones stay. */
   readonly sliced?: number;
-  /** Queries and keys are turned as fp32 copies. */
-  readonly turns?: "fp32";
+  /** Queries and keys are turned in fp32: as copies that keep a name, or in passing. */
+  readonly turns?: "fp32 copies" | "fp32";
   /** Sequences that lie behind each other in one row are attended to one at a time, or together under a mask of blocks. */
   readonly packed?: "one by one" | "masked";
-  /** It returns no attention weights, so that its layer keeps none. */
-  readonly returns?: "nothing";
+  /** It returns no attention weights, so that its layer keeps none; or the stack's frame keeps them until the next layer's come. */
+  readonly returns?: "nothing" | "to the stack";
 }
 
 /**
@@ -157,6 +165,8 @@ export interface FeedForwardOp {
   readonly quick?: true;
   /** What the gate was made of stays referenced: half of one matrix's output, or a variable of its own. */
   readonly keepsGate?: true;
+  /** Its last matrix stays in fp32 when the rest is loaded in fp16, so that what it reads is copied. */
+  readonly last?: "fp32 for fp16";
   /** What it reads loses its name once the first matrix has run. */
   readonly rebinds?: true;
   /** Tensors of the inner width that the activation holds at once, its input included; two (input and result) unless stated. */
@@ -172,6 +182,10 @@ export interface ExpertsOp {
   readonly perToken: number;
   /** Each matrix has a bias, and gate and value are cut off at a limit: more copies of what is inside (gpt-oss). */
   readonly clamped?: true;
+  /** Every token is repeated for every expert, and counts where it was chosen (Llama 4). */
+  readonly everywhere?: true;
+  /** A shared expert has run before them, and its result waits. */
+  readonly sharedFirst?: true;
   /** The weights of a token's experts stay in fp32, and so does what is multiplied by them. */
   readonly weights?: "fp32";
 }
@@ -224,6 +238,8 @@ export interface MergeOp {
    * that are joined anew for the merge are there twice during the prefill (`"copied"`). Undefined: within the forward.
    */
   readonly images?: "first" | "copied";
+  /** The same forward calls the head, so that the merged embeddings stay for it. */
+  readonly embedsStay?: true;
 }
 
 /** Strided convolutions over mel frames (Whisper's two) or raw samples: each output is `stride` times shorter than its input. */

@@ -54,6 +54,48 @@ export function scores(op: AttentionOp, flow: Flow, bytes: number): Product {
  */
 export const softmaxBytes = ({ setup }: Flow): number => (setup.compute === "bf16" ? 10 : 8);
 
+/** Bytes that one score takes at the peak of eager attention, by the style in which it is computed. */
+export function scoreBytes(op: AttentionOp, flow: Flow): number {
+  const one = half(flow) ? 2 : 4;
+  switch (op.scores) {
+    case "scaled-copy":
+      return 2 * one;
+    case "fp32-softmax":
+      return softmaxBytes(flow);
+    case "fp32-softmax-of-named":
+      // For fp16 the peak comes when the result is cast back, beside the fp32 softmax.
+      return softmaxBytes(flow) + (flow.setup.compute === "fp32" ? 4 : 2);
+    case "plain-softmax":
+      return 3 * one;
+    case "fp32":
+      return 8;
+    default:
+      return op.scores satisfies never;
+  }
+}
+
+/** What eager attention holds besides its scores, by style. */
+export const eagerCopies = (op: AttentionOp, flow: Flow): HeldBuffer[] => [
+  ...(op.scores === "fp32" && half(flow)
+    ? [
+        held("queries in fp32", [
+          times(2, ""),
+          ...hidden(flow, headsHere(flow, op.heads) * op.headDim),
+        ]),
+        held("keys in fp32", [
+          times(2, ""),
+          ...flow.sequences,
+          keysOf(op, flow),
+          perHead(op, op.kvHeads, flow),
+          element(flow),
+        ]),
+      ]
+    : []),
+  ...(op.returns === "to the stack"
+    ? [held("weights of the layer before", scores(op, flow, half(flow) ? 2 : 4))]
+    : []),
+];
+
 /** The first append concatenates with an empty tensor: projections and copies of keys and values live together. */
 function appending(op: AttentionOp, flow: Flow): Moment[] {
   if (op.over !== "cross") return [];
@@ -112,7 +154,8 @@ function scoring(op: AttentionOp, cached: boolean, flow: Flow): Moment[] {
       buffers: [
         ...buffers,
         ...repeated,
-        held("scores and their softmax", scores(op, flow, softmaxBytes(flow))),
+        ...eagerCopies(op, flow),
+        held("scores and their softmax", scores(op, flow, scoreBytes(op, flow))),
       ],
     };
     return [moment, ...viewed(op, flow, moment)];
@@ -171,7 +214,8 @@ const alignedKeys = (op: AttentionOp, dim: number, flow: Flow): HeldBuffer[] => 
  * which this layer's are not part of yet.
  */
 function turning(op: AttentionOp, queries: Product, keys: Product, flow: Flow): Moment[] {
-  const fp32 = op.turns === "fp32" && half(flow);
+  const fp32 = op.turns !== undefined && half(flow);
+  const named = fp32 && op.turns === "fp32 copies";
   const many = (count: number, size: Product): Product => [
     times(fp32 ? 2 * count : count, ""),
     ...size,
@@ -182,16 +226,16 @@ function turning(op: AttentionOp, queries: Product, keys: Product, flow: Flow): 
       at: "rotary",
       buffers: [
         ...own,
-        held("queries and their turning", many(4, queries)),
-        ...(fp32 ? [held("keys in fp32", many(1, keys))] : []),
+        held("queries and their turning", many(fp32 && !named ? 3 : 4, queries)),
+        ...(named ? [held("keys in fp32", many(1, keys))] : []),
       ],
     },
     {
       at: "rotary",
       buffers: [
         ...own,
-        held("queries, before and after", many(2, queries)),
-        held("keys and their turning", many(fp32 ? 4 : 3, keys)),
+        held("queries, before and after", many(fp32 && !named ? 1 : 2, queries)),
+        held("keys and their turning", many(named ? 4 : 3, keys)),
       ],
     },
   ];
@@ -301,5 +345,9 @@ export function keptScores(op: AttentionOp, flow: Flow): HeldBuffer[] {
   if (!isEager(op, flow) || op.returns === "nothing") return [];
   if (op.span.kind === "chunk" && op.span.folded === "one by one") return [];
   if (op.sinks) return [held("attention weights, still referenced", sinkScores(op, flow))];
-  return [held("attention weights, still referenced", scores(op, flow, half(flow) ? 2 : 4))];
+  const own = scores(op, flow, half(flow) ? 2 : 4);
+  return [
+    held("attention weights, still referenced", own),
+    ...(op.returns === "to the stack" ? [held("weights of the layer before", own)] : []),
+  ];
 }

@@ -3,16 +3,17 @@ import type { AttentionOp } from "../../tree/op.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
 import {
   copied,
+  eagerCopies,
   groupsInMath,
   paddedCache,
   perHead,
   repeat,
   repeats,
+  scoreBytes,
   scores,
-  softmaxBytes,
   viewed,
 } from "./attention.ts";
-import { element, type Flow, half, headsHere, held, hidden, isEager } from "./flow.ts";
+import { element, type Flow, headsHere, held, hidden, isEager } from "./flow.ts";
 
 /** One position asks. A dynamic cache appends by making a new tensor of one layer's keys before the old one goes. */
 export function decoding(op: AttentionOp, flow: Flow): Moment[] {
@@ -40,10 +41,16 @@ export function decoding(op: AttentionOp, flow: Flow): Moment[] {
     });
   }
   if (isEager(op, flow)) {
-    const bytes = op.scores === "scaled-copy" ? 2 * (half(flow) ? 2 : 4) : softmaxBytes(flow);
+    const bytes = scoreBytes(op, flow);
     moments.push({
       at: "",
-      buffers: [queries, ...repeated, ...padded, held("scores", scores(op, seen, bytes))],
+      buffers: [
+        queries,
+        ...repeated,
+        ...padded,
+        ...eagerCopies(op, seen),
+        held("scores", scores(op, seen, bytes)),
+      ],
     });
     return [...moments, ...viewed(op, seen, moments.at(-1))];
   }

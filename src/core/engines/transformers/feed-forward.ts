@@ -1,6 +1,6 @@
 import { type Product, times } from "../../quantity/product.ts";
 import type { ExpertsOp, FeedForwardOp } from "../../tree/op.ts";
-import type { Moment } from "../engine.ts";
+import type { HeldBuffer, Moment } from "../engine.ts";
 import { element, type Flow, half, held, hidden } from "./flow.ts";
 
 /** Gated: the activated gate, the up projection and their product. Plain: the inner values before and after the activation. */
@@ -20,6 +20,18 @@ export function feedForwardMoments(op: FeedForwardOp, flow: Flow): Moment[] {
       ];
   return [
     { at: "", buffers },
+    ...(op.last !== undefined && flow.setup.compute === "fp16"
+      ? [
+          {
+            at: "last matrix",
+            buffers: [
+              // A plain one's first product has lost its name by then.
+              ...(op.gated ? buffers : [held("activation", inner)]),
+              held("its copy in fp32", [times(2, ""), ...inner]),
+            ],
+          },
+        ]
+      : []),
     ...(op.activation === undefined
       ? []
       : [
@@ -43,8 +55,8 @@ const CLAMPED_COPIES = 9;
  */
 export function expertsMoments(op: ExpertsOp, flow: Flow): Moment[] {
   const inner = Math.ceil(op.inner / flow.setup.tensorParallel);
-  const chosen = times(op.perToken, "experts");
-  if (flow.phase === "decode") {
+  const chosen = times(op.everywhere ? op.experts : op.perToken, "experts");
+  if (flow.phase === "decode" && !op.everywhere) {
     const weights: Product = [
       ...flow.sequences,
       chosen,
@@ -55,6 +67,7 @@ export function expertsMoments(op: ExpertsOp, flow: Flow): Moment[] {
     ];
     return [{ at: "experts", buffers: [held("gathered expert weights", weights)] }];
   }
+  const shared = op.sharedFirst ? [held("the shared expert's result", hidden(flow, op.width))] : [];
   const copies = (width: number, count: number): Product => [
     chosen,
     ...(count === 1 ? [] : [times(count, "")]),
@@ -64,6 +77,7 @@ export function expertsMoments(op: ExpertsOp, flow: Flow): Moment[] {
     {
       at: "experts",
       buffers: [
+        ...shared,
         held("gathered rows", copies(op.width, 1)),
         held(
           op.clamped
@@ -73,16 +87,27 @@ export function expertsMoments(op: ExpertsOp, flow: Flow): Moment[] {
         ),
       ],
     },
-    {
-      at: "combine",
-      buffers:
-        op.weights === "fp32" && half(flow)
-          ? [
-              held("expert outputs", copies(op.width, 2)),
-              // Twice as many bytes as the model's dtype has.
-              held("weighted in fp32, and in order", copies(op.width, 4)),
-            ]
-          : [held("expert outputs, weighted and summed", copies(op.width, 4))],
-    },
+    ...(op.everywhere ? [] : [combined(op, flow, shared, copies)]),
   ];
+}
+
+function combined(
+  op: ExpertsOp,
+  flow: Flow,
+  shared: readonly HeldBuffer[],
+  copies: (width: number, count: number) => Product,
+): Moment {
+  return {
+    at: "combine",
+    buffers: [
+      ...shared,
+      ...(op.weights === "fp32" && half(flow)
+        ? [
+            held("expert outputs", copies(op.width, 2)),
+            // Twice as many bytes as the model's dtype has.
+            held("weighted in fp32, and in order", copies(op.width, 4)),
+          ]
+        : [held("expert outputs, weighted and summed", copies(op.width, 4))]),
+    ],
+  };
 }

@@ -139,7 +139,9 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
     const moments = (phase: "prefill" | "decode"): Moment[] => [
       ...(phase === "decode" && model.audio?.masked === "summed" ? [summedMask()] : []),
       ...towerMoments(decoder, flow[phase]),
-      ...(head ? [headMoment(head, decoder.op.width, flow[phase])] : []),
+      ...(head
+        ? [headMoment(head, decoder.op.width, flow[phase], merge?.embedsStay === true)]
+        : []),
     ];
     lines.push(
       activations(decoder, {

@@ -49,12 +49,10 @@ function scan(op: ScanOp, flow: Flow): Moment[] {
         held("step and output in fp32", wide(flow, inner, 2)),
         held("projection in", hidden(flow, 2 * inner)),
         held("convolved input, step and its parts", hidden(flow, 4 * inner)),
-        // One position: the decay's own matrix and the state's update are as large as the three above.
+        held("decay's exponents", [times(inner, ""), times(state, ""), FP32]),
+        // One position: what the state becomes and what is added to it are as large as the three above.
         ...(flow.phase === "decode"
-          ? [
-              held("update of the state", wide(flow, inner * state, 1)),
-              held("decay's exponents", [times(inner, ""), times(state, ""), FP32]),
-            ]
+          ? [held("state and its update", wide(flow, inner * state, 2))]
           : []),
       ],
     },

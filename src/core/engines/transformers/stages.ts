@@ -48,7 +48,7 @@ function returned(root: Module, setup: Setup): LinePlan[] {
   if (!head) return [];
   const flow = flows(setup);
   const logits = (phase: "prefill" | "decode") => ({
-    sum: headMoment(head, 0, flow[phase]).buffers.flatMap(({ label, size }) =>
+    sum: headMoment(head, 0, flow[phase], false).buffers.flatMap(({ label, size }) =>
       label === "logits" ? [size] : [],
     ),
   });

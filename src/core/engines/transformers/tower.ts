@@ -6,7 +6,7 @@ import { walk } from "../../tree/walk.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
 import { attentionMoments, folded, keptScores } from "./attention.ts";
 import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
-import { element, type Flow, held, hidden, isEager, meanwhile } from "./flow.ts";
+import { element, type Flow, half, held, hidden, isEager, meanwhile } from "./flow.ts";
 import { frontEnd, mapSize } from "./front-end.ts";
 import { mixerMoments } from "./mixer.ts";
 import { blockMask } from "./packed.ts";
@@ -166,7 +166,10 @@ function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
   let kept: HeldBuffer[] = [];
   return op.blocks.flatMap((block, index) => {
     const frame = [
-      ...(index > 0 && op.releases ? [] : [held("layer input", state)]),
+      held("layer input", state),
+      ...(widened(op.residual, flow)
+        ? [held("what fp32 adds to them", [times(index > 0 ? 2 : 1, ""), ...state])]
+        : []),
       ...(op.keeps ? [held("what its frame keeps", [times(op.keeps, ""), ...state])] : []),
       ...(op.norms === "after"
         ? index > 0
@@ -210,13 +213,16 @@ function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
   });
 }
 
+const widened = (residual: OpOf<"layer">["residual"], flow: Flow): boolean =>
+  residual === "fp32" ? half(flow) : residual !== undefined && flow.setup.compute === "fp16";
+
 const rebinds = (run: string | FeedForwardOp): boolean =>
   typeof run !== "string" && run.rebinds === true;
 
 const keptOf = (op: AttentionOp, flow: Flow): HeldBuffer[] => keptScores(op, flow);
 
 /** Logits in the model's dtype beside the final hidden states. */
-export function headMoment(op: OpOf<"head">, width: number, flow: Flow): Moment {
+export function headMoment(op: OpOf<"head">, width: number, flow: Flow, embeds: boolean): Moment {
   const { assistant } = flow.setup;
   const positions =
     op.positions === "all"
@@ -227,6 +233,7 @@ export function headMoment(op: OpOf<"head">, width: number, flow: Flow): Moment 
     at: "lm_head",
     buffers: [
       held("final hidden states", hidden(flow, width)),
+      ...(embeds ? [held("merged embeddings", hidden(flow, width))] : []),
       held("logits", [
         ...(op.copied ? [times(2, "")] : []),
         ...positions,
