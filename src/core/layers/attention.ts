@@ -34,7 +34,7 @@ export interface AttentionOptions {
   /** What else the engines need to know of how it is computed. */
   readonly habits?: Pick<
     AttentionOp,
-    "always" | "returns" | "sinks" | "paddedDim" | "packed" | "fused" | "turned"
+    "always" | "returns" | "sinks" | "paddedDim" | "packed" | "masked" | "fused" | "turned"
   >;
   /** Whether keys and values are kept between decoding steps; bidirectional encoders keep none. */
   readonly cached: boolean;

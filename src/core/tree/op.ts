@@ -82,6 +82,10 @@ export type Op =
       readonly reads?: "text" | "images";
       /** Hidden states that it hands on for as long as its output lives; by default the last one. */
       readonly handsOn?: number;
+      /** It hands on vectors of this width instead, one for every image feature, or position that is attended to. */
+      readonly handsOnWidth?: number;
+      /** The pixels of all tiles are joined anew for it. */
+      readonly joins?: true;
       /** The rotary cosines and sines are fp32, whatever the model's dtype. */
       readonly rotaryIn?: "fp32";
       /** What turns features into the first hidden state. */
@@ -110,6 +114,8 @@ export interface AttentionOp {
   readonly sinks?: true;
   /** Sequences that lie behind each other in one row are attended to one at a time, or together under a mask of blocks. */
   readonly packed?: "one by one" | "masked";
+  /** Every sequence has a mask of all pairs of its positions, in the model's dtype. */
+  readonly masked?: true;
   /** Queries, keys and values are views of one matrix's output, which stays while they are turned. */
   readonly fused?: true;
   /** Rotary positions are applied in fp32. */
