@@ -5,6 +5,7 @@ import { defineConfig } from "tsdown";
 const bundled = [
   "/*! Bundles commander, (c) 2011 TJ Holowaychuk <tj@vision-media.ca>, MIT; */",
   "/*! @huggingface/hub and @huggingface/gguf, (c) 2023 Hugging Face, MIT; */",
+  "/*! agent-base, http-proxy-agent, https-proxy-agent, (c) 2013 Nathan Rajlich, MIT; debug, ms, proxy-from-env, MIT; */",
   "/*! zod, (c) 2025 Colin McDonnell, MIT. The text of the MIT licence is in LICENSE. */",
 ].join("\n");
 

@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import {
   catalogConfig,
+  countActiveParameters,
   countParameters,
   describe,
   estimate,
@@ -45,6 +46,7 @@ async function inProcess(): Promise<void> {
   const whisper = config("openai/whisper-large-v3-turbo");
   const deep = { ...(whisper as object), encoder_layers: 3200, decoder_layers: 400 };
   const llama = config("meta-llama/Llama-3.1-70B");
+  const largest = config("meta-llama/Llama-3.1-405B");
   const deepseek = config("deepseek-ai/DeepSeek-V3");
   const model = describe(whisper);
   const prepared = prepare(model);
@@ -55,7 +57,12 @@ async function inProcess(): Promise<void> {
       countParameters(describe(deep).root),
     )
     .add("describe + fold: Llama 3.1 70B", () => countParameters(describe(llama).root))
+    .add("describe + fold: Llama 3.1 405B", () => countParameters(describe(largest).root))
     .add("describe + fold: DeepSeek-V3", () => countParameters(describe(deepseek).root))
+    .add("the same with the parameters active for a token", () => {
+      const { root } = describe(deepseek);
+      return countParameters(root).total - countActiveParameters(root).active;
+    })
     .add("estimate with ledger, described model", () => estimate(model, { batchSize: 8 }))
     .add("total of a prepared model", () => prepared.total({ batchSize: 8, audioSeconds: 20 }));
   await bench.run();

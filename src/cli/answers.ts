@@ -53,7 +53,7 @@ export function addAnswers(
       .option("--format <name>", "table, csv, jsonl (JSON lines) or markdown (default: table)")
       .option("--json", "the same as --format jsonl");
 
-  format(withShared(root.command("compare"), ["--gpu"]))
+  format(withShared(root.command("compare"), ["--gpu", ...ASSISTANT]))
     .description("several models beside each other, under the same options")
     .argument("<models...>", MODEL)
     .option("--gpu <devices>", "one or several, with commas: each model on each")
@@ -62,10 +62,10 @@ export function addAnswers(
     );
 
   format(
-    withShared(
-      root.command("sweep"),
-      SWEPT.map(([flags]) => flags.replace(/ .*/, "")),
-    ),
+    withShared(root.command("sweep"), [
+      ...SWEPT.map(([flags]) => flags.replace(/ .*/, "")),
+      ...ASSISTANT,
+    ]),
   )
     .description("every combination of lists and ranges: 1,2,4 or 1..64 or 1..1000..10")
     .argument("<models...>", MODEL)
@@ -95,6 +95,9 @@ export function addAnswers(
   const sweep = root.commands.find((command) => command.name() === "sweep");
   for (const [flags, description] of SWEPT) sweep?.option(flags, description);
 }
+
+/** A second model belongs to one model, not to rows of them. */
+const ASSISTANT = ["--assistant-model", "--num-assistant-tokens", "--assistant-shares-encoder"];
 
 /** What `sweep` takes lists of, in place of the single values that `estimate` takes. */
 const SWEPT: readonly (readonly [flags: string, description: string])[] = [

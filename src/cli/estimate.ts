@@ -6,12 +6,12 @@ import { renderServe } from "../core/render/fit.ts";
 import { renderExplained, renderReport } from "../core/render/text.ts";
 import type { MemoryReport } from "../core/report/memory-report.ts";
 import type { Opened } from "../hub/open.ts";
-import { gpusOf, settled, type TextOptions } from "./settle.ts";
+import { gpusOf, settledWithAssistant, type TextOptions } from "./settle.ts";
 import { load } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
 export async function estimateCommand(model: string, options: TextOptions): Promise<void> {
-  const asked = settled(options);
+  const asked = await settledWithAssistant(options);
   const gpus = gpusOf(options);
   const opened = await load(model, options);
   const report = reportOf(opened, gpus ? onDevices(asked, gpus) : asked);

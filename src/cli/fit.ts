@@ -4,12 +4,12 @@ import { onDevices } from "../core/answers/runner.ts";
 import { estimate } from "../core/estimate.ts";
 import { devices, gpusOf as gpusOfDevice } from "../core/hardware/index.ts";
 import { renderDeviceFits, renderFit, renderServe } from "../core/render/fit.ts";
-import { gpusOf, settled, type TextOptions, withMargin } from "./settle.ts";
+import { gpusOf, settledWithAssistant, type TextOptions, withMargin } from "./settle.ts";
 import { loadModel } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
 export async function fitCommand(model: string, options: TextOptions): Promise<void> {
-  const asked = { ...settled(options), ...withMargin(options) };
+  const asked = { ...(await settledWithAssistant(options)), ...withMargin(options) };
   const gpus = gpusOf(options);
   const { id, model: described } = await loadModel(model, options);
   const style = terminalStyle();

@@ -2,7 +2,7 @@ import { limits } from "../core/answers/limits.ts";
 import { unlessRefused } from "../core/answers/refused.ts";
 import { InputError } from "../core/errors.ts";
 import { renderLimits } from "../core/render/limits.ts";
-import { requiredGpus, settled, type TextOptions, withMargin } from "./settle.ts";
+import { requiredGpus, settledWithAssistant, type TextOptions, withMargin } from "./settle.ts";
 import { loadModel } from "./source.ts";
 import { print, terminalStyle } from "./terminal.ts";
 
@@ -11,7 +11,7 @@ const ENGINES = ["transformers", "vllm"];
 
 export async function limitsCommand(model: string, options: TextOptions): Promise<void> {
   const gpus = requiredGpus(options);
-  const { engine, ...rest } = settled(options);
+  const { engine, ...rest } = await settledWithAssistant(options);
   const { id, model: described } = await loadModel(model, options);
   const of = (name: string) =>
     limits(
@@ -20,8 +20,16 @@ export async function limitsCommand(model: string, options: TextOptions): Promis
       gpus,
     );
   // Where no engine is named, one that does not run the model is left out, and why is said.
-  const asked = (rest.training ? ["training"] : engine === undefined ? ENGINES : [engine]).map(
-    (name) => (engine === undefined ? unlessRefused(["not-served"], () => of(name)) : of(name)),
+  const asked = (
+    rest.training
+      ? ["training"]
+      : engine !== undefined
+        ? [engine]
+        : rest.assistant
+          ? ["transformers"]
+          : ENGINES
+  ).map((name) =>
+    engine === undefined ? unlessRefused(["not-served"], () => of(name)) : of(name),
   );
   const all = asked.flatMap((one) => (one instanceof InputError ? [] : [one]));
   const left = asked.flatMap((one) => (one instanceof InputError ? [one.message] : []));

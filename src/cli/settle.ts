@@ -4,14 +4,14 @@ import type { EstimateOptions } from "../core/estimate.ts";
 import { type Gpus, gpusOfSize, parseGpus } from "../core/hardware/index.ts";
 import { parseSize } from "../core/units.ts";
 import { parseImageSize } from "../core/vision/image-size.ts";
-import { MAX_TOKENS, whole } from "../core/whole.ts";
-import type { SourceFlags } from "./source.ts";
+import { flagOf, MAX_TOKENS, whole } from "../core/whole.ts";
+import { loadModel, type SourceFlags } from "./source.ts";
 import { splitTraining, type TrainingFlags } from "./training.ts";
 
 /** What commander hands over: sizes and devices are still text. */
 export type TextOptions = Omit<
   EstimateOptions,
-  "id" | "gpuMemory" | "deviceOverhead" | "imageSize"
+  "id" | "gpuMemory" | "deviceOverhead" | "assistant" | "imageSize"
 > &
   SourceFlags &
   TrainingFlags & {
@@ -20,6 +20,7 @@ export type TextOptions = Omit<
     gpu?: string;
     gpuMemory?: string;
     margin?: string;
+    assistantModel?: string;
     seqLength?: number;
     explain?: true;
     json?: true;
@@ -27,7 +28,8 @@ export type TextOptions = Omit<
 
 /** The options as the library takes them. A device sets the memory, and the ranks where none are asked for. */
 export function settled(options: TextOptions): EstimateOptions {
-  const { seqLength, explain, json, gpu, gpuMemory, deviceOverhead, margin, ...others } = options;
+  const { seqLength, explain, json, gpu, gpuMemory, deviceOverhead, margin, ...given } = options;
+  const { assistantModel, ...others } = given;
   const { revision, refresh, timeout, offline, assume, imageSize, ...some } = others;
   const { rest, training } = splitTraining(some);
   if (training && rest.engine !== undefined) {
@@ -54,6 +56,24 @@ export function settled(options: TextOptions): EstimateOptions {
     ...(imageSize !== undefined && { imageSize: parseImageSize(imageSize) }),
     ...(seqLength !== undefined && { maxModelLen: seqLength }),
   };
+}
+
+/** The same with the model that writes ahead, where one is named. */
+export async function settledWithAssistant(options: TextOptions): Promise<EstimateOptions> {
+  const asked = settled(options);
+  if (options.assistantModel === undefined) {
+    const flag = (["numAssistantTokens", "assistantSharesEncoder"] as const).find(
+      (key) => options[key] !== undefined,
+    );
+    if (flag === undefined) return asked;
+    throw new InputError(
+      "inconsistent",
+      `${flagOf(flag)} was given, but it is about a model that writes ahead: name one with --assistant-model, or leave it out.`,
+      flag,
+    );
+  }
+  const { model } = await loadModel(options.assistantModel, options);
+  return { ...asked, assistant: model };
 }
 
 /** The device that was asked for, if any. */

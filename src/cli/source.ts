@@ -1,8 +1,10 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { catalogConfig } from "../catalog/index.ts";
 import { describe } from "../core/describe.ts";
 import { InputError, shown } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
+import { humanBytes } from "../core/units.ts";
 import type { Opened } from "../hub/open.ts";
 import { startProgress } from "./progress.ts";
 
@@ -23,7 +25,8 @@ const MAX_CONFIG_BYTES = 16 * 2 ** 20;
  * The model that `name` stands for. A path wins over a catalog id, because it names what the user has before him; the
  * catalog wins over everything that takes a network. Code that the catalog does not need is loaded when it is needed.
  */
-export async function load(name: string, flags: SourceFlags = {}): Promise<Opened> {
+export async function load(given: string, flags: SourceFlags = {}): Promise<Opened> {
+  const name = plainName(given);
   const kind = kindOf(name);
   if (kind === "none") {
     const known = flags.refresh || flags.revision !== undefined ? undefined : catalogConfig(name);
@@ -54,8 +57,24 @@ export async function load(name: string, flags: SourceFlags = {}): Promise<Opene
   }
 }
 
+/** A path or an id, from the address of a file or of a model's page. */
+function plainName(text: string): string {
+  if (text.startsWith("file://")) {
+    try {
+      return fileURLToPath(text);
+    } catch {
+      return text; // another host's file: refused below, as it stands
+    }
+  }
+  const [, id, file] =
+    /^(?:https?:\/\/)?(?:www\.)?(?:huggingface\.co|hf\.co)\/([\w.-]+\/[\w.-]+)(?:\/(?:blob|resolve)\/main\/([\w./-]+\.gguf)|\/tree\/main)?\/?$/.exec(
+      text,
+    ) ?? [];
+  return id === undefined ? text : file === undefined ? id : `${id}/${file}`;
+}
+
 const looksLikePath = (text: string): boolean =>
-  text.endsWith(".json") || text.startsWith(".") || text.startsWith("/") || text.includes("\\");
+  text.endsWith(".json") || /^[./~]|^[A-Za-z]:[\\/]|\\/.test(text);
 
 function kindOf(name: string): "none" | "folder" | "weights" | "config" {
   try {
@@ -114,5 +133,10 @@ export async function loadModel(
   const { id, model } = opened;
   // Rows and verdicts have no basis of their own: the name says it.
   if (model) return { id: model.assumed === undefined ? id : `${id} (assumed)`, model };
-  throw new InputError("unknown-model-type", `${shown(name)}: ${opened.undescribed}`, name);
+  const size = opened.checkpoint.tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+  throw new InputError(
+    "unknown-model-type",
+    `${shown(name)}: ${opened.undescribed.replace(/\.$/, "")}; its weights take ${humanBytes(size)} (\`estimate\` shows them), but caches and activations follow from the architecture, so there is no answer here.`,
+    name,
+  );
 }

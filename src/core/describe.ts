@@ -112,13 +112,12 @@ function describeAs(
   const stated = own(raw, "dtype") ?? own(raw, "torch_dtype") ?? undefined;
   if (dtype === undefined && stated !== undefined)
     assumptions.add(`The config's dtype ${shown(stated)} is not known and is passed over.`);
-  const quantization = readQuantization(raw, assumptions);
   return {
     architecture,
     family: family.name,
     ...described,
     dtype,
-    ...(quantization && { quantization }),
+    ...readQuantization(raw),
     assumptions: [...assumptions],
     defaulted: [...defaulted],
   };

@@ -18,7 +18,9 @@ import { reportCheckpoint } from "./report/checkpoint.ts";
 import { MemoryReport, type ReportedQuantization, totalsOf } from "./report/memory-report.ts";
 import { fullest, stagesOf } from "./report/stages.ts";
 import { type SetupOptions, settleSetup } from "./setup.ts";
+import { grouped } from "./units.ts";
 import { flagOf } from "./whole.ts";
+import { withCheckpoint } from "./with-checkpoint.ts";
 import { withoutParts } from "./without.ts";
 import { withoutModalities } from "./without-modalities.ts";
 import { axesOf, settleWorkload, type WorkloadOptions } from "./workload.ts";
@@ -43,13 +45,16 @@ export interface EstimateOptions extends WorkloadOptions, SetupOptions {
  * @throws InputError for options that make no sense or do not fit the model.
  */
 export function estimate(whole: Model, options: EstimateOptions = {}): MemoryReport {
-  const all = withoutParts(whole, options.without);
+  const all = withoutParts(checkpointed(whole, options), options.without);
   const { engine, version } = engineOf(all, options);
   const model = heardAndSeen(engine, all, options);
   const assumptions = [...model.assumptions];
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
+  oneSequence(setup, workload.batchSize);
   const values = axesOf(workload, expansionOf(model, setup));
+  const serving = engine.serving?.(model, setup, values) ?? null;
+  if (serving) assumptions.push(...(engine.warns?.(serving) ?? []));
   const phases = engine.phases(model).filter((phase) => happens(phase, model, values));
   const { ledger, stages } = fullest(stagesOf(engine, model, setup), phases, values);
   return new MemoryReport({
@@ -77,12 +82,16 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
     },
     ...totalsOf(ledger.lines, phases),
     stages,
-    serving: engine.serving?.(model, setup, values) ?? null,
+    serving,
     ledger,
     assumptions,
     checkpoint: options.checkpoint ? checked(model, options.checkpoint, options) : null,
   });
 }
+
+/** A library's caller may hand over the model and its checkpoint apart. */
+const checkpointed = (model: Model, { checkpoint, comparable }: EstimateOptions): Model =>
+  checkpoint && !model.quantization?.stored ? withCheckpoint(model, checkpoint, comparable) : model;
 
 function checked(
   model: Model,
@@ -161,8 +170,11 @@ export function prepare(
     }
     return { totalMemoryBytes: most, peakPhase: peak };
   };
-  const settle = (workload: WorkloadOptions) =>
-    axesOf(settleWorkload(model, workload, IGNORED), expansion);
+  const settle = (options: WorkloadOptions) => {
+    const workload = settleWorkload(model, options, IGNORED);
+    oneSequence(setup, workload.batchSize);
+    return axesOf(workload, expansion);
+  };
   return {
     model,
     engine,
@@ -180,6 +192,16 @@ const happens = (phase: Phase, { audio, encoderText, vision }: Model, values: Ax
 
 /** Swallows the assumptions that a quick total does not print. */
 const IGNORED = { push: () => 0 } as unknown as string[];
+
+/** @throws InputError for several sequences beside an assistant (`_assisted_decoding` takes one). */
+function oneSequence({ assistant }: Setup, batchSize: number): void {
+  if (!assistant || batchSize === 1) return;
+  throw new InputError(
+    "does-not-fit",
+    `--batch-size is ${grouped(batchSize)}, but assisted generation takes one sequence at a time: leave out --assistant-model or ask for a batch of 1.`,
+    "batchSize",
+  );
+}
 
 /** A server's model, without what no prompt may have. */
 const heardAndSeen = (
@@ -200,12 +222,7 @@ function setupFor(
   options: SetupOptions & { readonly maxModelLen?: number },
   assumed?: string[],
 ): Setup {
-  const setup = settleSetup(
-    model,
-    { ...engine.presets, ...options },
-    assumed,
-    engine.uniformPrecision,
-  );
+  const setup = settleSetup(model, { ...engine.presets, ...options }, assumed, engine);
   if (engine.precisions && !engine.precisions.includes(setup.precision)) {
     throw new InputError(
       "unknown-precision",
@@ -226,6 +243,13 @@ function setupFor(
       "inconsistent",
       `${flagOf(flag)} is for servers and not for ${engine.name}: add --engine vllm, or leave it out.`,
       flag,
+    );
+  }
+  if (setup.assistant && !engine.takesAssistant) {
+    throw new InputError(
+      "inconsistent",
+      `--assistant-model is for transformers and not for ${engine.name}: leave it out.`,
+      "assistantModel",
     );
   }
   if (!engine.stages && setup.pipelineParallel > 1) {

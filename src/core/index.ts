@@ -116,4 +116,5 @@ export {
 export type { ImageSize } from "./vision/cut.ts";
 export { type ImageLengths, imageLengths, type VisionGeometry } from "./vision/geometry.ts";
 export { parseImageSize } from "./vision/image-size.ts";
+export { withCheckpoint } from "./with-checkpoint.ts";
 export type { Workload, WorkloadOptions } from "./workload.ts";

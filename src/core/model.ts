@@ -31,6 +31,8 @@ export interface Model {
   readonly dtype: Dtype | undefined;
   /** How the config says that the checkpoint's weights are quantised; undefined: not at all. */
   readonly quantization?: Scheme;
+  /** The `quant_method` of a config that nothing here knows: only its checkpoint's header tells the size. */
+  readonly unreadQuantization?: string;
   readonly audio: AudioGeometry | undefined;
   /** How images become patches and tokens; undefined where the model does not see, or its rule is not known. */
   readonly vision?: VisionGeometry;

@@ -1,5 +1,6 @@
+import { assistantOf } from "./assistant.ts";
 import { computeDtype, type Dtype, parsePrecision } from "./dtype.ts";
-import type { AttentionKernel, ServerSetup, Setup } from "./engines/engine.ts";
+import type { AttentionKernel, Engine, ServerSetup, Setup } from "./engines/engine.ts";
 import { InputError, shown } from "./errors.ts";
 import { parseModalityLimits } from "./limit-mm.ts";
 import type { Model } from "./model.ts";
@@ -57,6 +58,12 @@ export interface SetupOptions {
   readonly dataParallelSize?: number;
   /** vLLM: ranks hold whole experts in place of a slice of every one. */
   readonly enableExpertParallel?: boolean;
+  /** transformers: a smaller described model that writes ahead (`assistant_model`). */
+  readonly assistant?: Model;
+  /** Tokens that it writes before they are read over. Default 20, as transformers'. */
+  readonly numAssistantTokens?: number;
+  /** It is loaded without an encoder of its own and attends to the model's output (distil-whisper as a decoder alone). */
+  readonly assistantSharesEncoder?: boolean;
   /** vLLM: items of each modality that a prompt may have, as its own option has them: `{ audio: 1, image: 0 }`. */
   readonly limitMmPerPrompt?: string | Readonly<Record<string, unknown>>;
 }
@@ -71,10 +78,10 @@ export function settleSetup(
   model: Model,
   options: SetupOptions & { readonly maxModelLen?: number },
   assumed: string[] = [],
-  uniform = false,
+  engine: EngineRules = {},
 ): Setup {
-  const precision = precisionOf(model, options, assumed);
-  const quantization = quantizationOf(model, options, precision, uniform, assumed);
+  const precision = precisionOf(model, options, engine, assumed);
+  const quantization = quantizationOf(model, options, precision, engine, assumed);
   const compute = computeDtype(precision, model.dtype);
   const kvCache =
     options.kvCacheDtype === undefined || options.kvCacheDtype === "auto"
@@ -98,12 +105,38 @@ export function settleSetup(
         : atLeastZero(options.deviceOverhead, "deviceOverhead"),
     server: serverOf(options),
     tensorParallel: whole(options.tensorParallelSize ?? 1, "tensorParallelSize", MAX_RANKS),
+    ...(options.assistant && {
+      assistant: assistantOf(model, options.assistant, options, assumed),
+    }),
     pipelineParallel: whole(options.pipelineParallelSize ?? 1, "pipelineParallelSize", MAX_STAGES),
   };
 }
 
-function precisionOf(model: Model, options: SetupOptions, assumed: string[]): Dtype {
+/** What an engine does with a checkpoint's dtypes where the user says nothing. */
+type EngineRules =
+  | Pick<Engine, "name" | "uniformPrecision" | "unpacksGguf" | "castsTo">
+  | Record<string, never>;
+
+function precisionOf(
+  model: Model,
+  options: SetupOptions,
+  engine: EngineRules,
+  assumed: string[],
+): Dtype {
   if (stated(options.precision)) return parsePrecision(options.precision, "--precision");
+  if (model.quantization?.unpacksTo && !stated(options.quantization) && engine.unpacksGguf) {
+    assumed.push(
+      `transformers unpacks GGUF into ${model.quantization.unpacksTo} while it loads. --precision fp16 says otherwise, --quantization stored keeps its blocks.`,
+    );
+    return model.quantization.unpacksTo;
+  }
+  const cast = model.dtype && engine.castsTo?.[model.dtype];
+  if (cast) {
+    assumed.push(
+      `The checkpoint is in ${model.dtype}, which ${engine.name} serves in ${cast}. --precision says otherwise.`,
+    );
+    return cast;
+  }
   if (model.dtype !== undefined) return model.dtype;
   assumed.push("The config states no known dtype: fp16 is taken. --precision says otherwise.");
   return "fp16";
@@ -117,12 +150,11 @@ function quantizationOf(
   model: Model,
   options: SetupOptions,
   precision: Dtype,
-  uniform: boolean,
+  engine: EngineRules,
   assumed: string[],
 ): Scheme | undefined {
   if (stated(options.quantization)) {
-    const scheme =
-      options.quantization === "none" ? undefined : namedQuantization(options.quantization);
+    const scheme = schemeNamed(options.quantization, model);
     if (scheme && stated(options.precision) && !isWhole(precision)) {
       throw new InputError(
         "inconsistent",
@@ -132,8 +164,15 @@ function quantizationOf(
     }
     return scheme;
   }
-  if (!stated(options.precision)) return model.quantization;
-  const usual = uniform ? undefined : usualQuantization(precision);
+  if (!stated(options.precision)) {
+    if (model.unreadQuantization !== undefined && !model.quantization) {
+      assumed.push(
+        `The config's ${model.unreadQuantization} is not a quantisation that is known here: the weights are counted unquantised. --quantization says otherwise.`,
+      );
+    }
+    return model.quantization?.unpacksTo && engine.unpacksGguf ? undefined : model.quantization;
+  }
+  const usual = engine.uniformPrecision ? undefined : usualQuantization(precision);
   if (usual)
     assumed.push(
       `--precision ${precision} is taken as ${usual.name}. --quantization says otherwise.`,
@@ -143,6 +182,18 @@ function quantizationOf(
       `All weights in ${precision}, as --precision says, although the config has ${model.quantization.name}.`,
     );
   return usual;
+}
+
+/** @throws InputError for an unknown name, or "stored" where no checkpoint says how. */
+function schemeNamed(name: string, model: Model): Scheme | undefined {
+  if (name === "none") return undefined;
+  if (name !== "stored") return namedQuantization(name);
+  if (model.quantization) return model.quantization;
+  throw new InputError(
+    "inconsistent",
+    "--quantization is stored, but neither the config nor a checkpoint's header says that the weights are quantised: leave it out.",
+    "quantization",
+  );
 }
 
 function cacheOf(name: string | undefined): Setup["cache"] {

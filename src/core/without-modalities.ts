@@ -1,6 +1,7 @@
 import { MODALITIES, type ModalityLimits } from "./limit-mm.ts";
 import type { Model } from "./model.ts";
-import type { Component, Module } from "./tree/module.ts";
+import { lacking } from "./tree/lacking.ts";
+import type { Component } from "./tree/module.ts";
 import { walk } from "./tree/walk.ts";
 
 /** What hears, and what sees. */
@@ -23,17 +24,11 @@ export function withoutModalities(model: Model, limits: ModalityLimits | undefin
   walk(model.root, (_, { component }) => {
     if (component) there.add(component);
   });
-  const left = (module: Module): Module => ({
-    ...module,
-    children: module.children
-      .filter(({ component }) => component === undefined || !gone.has(component))
-      .map(left),
-  });
   const absent = [...gone].filter((component) => there.has(component));
   const { vision: _, ...unseeing } = model;
   return {
     ...(blind ? unseeing : model),
-    root: left(model.root),
+    root: lacking(model.root, gone),
     ...(deaf && { audio: undefined }),
     assumptions: [
       ...model.assumptions,

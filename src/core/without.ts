@@ -1,6 +1,7 @@
 import { InputError, nearest, shown } from "./errors.ts";
 import type { Model } from "./model.ts";
-import type { Component, Module } from "./tree/module.ts";
+import { lacking } from "./tree/lacking.ts";
+import type { Component } from "./tree/module.ts";
 import { walk } from "./tree/walk.ts";
 
 /**
@@ -30,17 +31,11 @@ export function withoutParts(model: Model, parts: readonly string[] = []): Model
       "without",
     );
   }
-  const gone = new Set<string>(parts);
-  const left = (module: Module): Module => ({
-    ...module,
-    children: module.children
-      .filter(({ component }) => component === undefined || !gone.has(component))
-      .map(left),
-  });
+  const gone = new Set(parts as readonly Component[]);
   const { vision, ...blind } = model;
   return {
     ...(gone.has("vision_encoder") ? blind : model),
-    root: left(model.root),
+    root: lacking(model.root, gone),
     assumptions: [...model.assumptions, `Not loaded: ${parts.join(", ")}, as --without says.`],
   };
 }

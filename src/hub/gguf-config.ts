@@ -38,7 +38,6 @@ export function configOf({ metadata, tensors }: GgufHeader): RawConfig | undefin
     model_type: type,
     vocab_size: vocabulary,
     tie_word_embeddings: !tensors.some(({ name }) => name === "output.weight"),
-    dtype: "float16",
   };
   for (const [field, key] of Object.entries(FIELDS)) {
     const value = metadata[`${architecture}.${key}`];

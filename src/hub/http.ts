@@ -1,5 +1,6 @@
 import { InputError } from "../core/errors.ts";
 import { MAX_JSON_BYTES, MAX_RANGE_BYTES } from "./limits.ts";
+import type { Ask } from "./proxy.ts";
 import { notHere, refused } from "./refusals.ts";
 import type { Settings } from "./settings.ts";
 
@@ -26,8 +27,15 @@ export interface Client {
  * Answers are complete responses; a refusal is an InputError, except "this repository has no such file" (404).
  */
 export function client(settings: Settings, id: string, deadline: AbortSignal): Client {
+  // A proxy takes code of its own, which is not evaluated where there is none.
+  const ask: Promise<Ask> = settings.proxied
+    ? import("./proxy.ts").then(({ askThroughProxy }) => askThroughProxy)
+    : Promise.resolve(askDirectly);
   let commit: string | undefined;
-  const about = { id, host: settings.endpoint.host, hasToken: settings.token !== undefined };
+  /** The server that was asked last: the endpoint, or where it redirected to. */
+  let asking = settings.endpoint.host;
+  const { endpoint } = settings;
+  const about = { id, endpoint, hasToken: settings.token !== undefined };
 
   async function tried(url: URL, headers: Headers): Promise<Response> {
     for (let attempt = 1; ; attempt++) {
@@ -44,7 +52,7 @@ export function client(settings: Settings, id: string, deadline: AbortSignal): C
       } catch (error) {
         if (error instanceof InputError) throw error;
         if (deadline.aborted) throw tooSlow(settings, id);
-        if (last || !isPassing(error)) throw unreachable(settings, id, error);
+        if (last || !isPassing(error)) throw unreachable(asking, id, error);
       }
       await sleep(pause, deadline);
       if (deadline.aborted) throw tooSlow(settings, id);
@@ -53,20 +61,22 @@ export function client(settings: Settings, id: string, deadline: AbortSignal): C
 
   async function once(start: URL, headers: Headers): Promise<Response> {
     let url = start;
+    asking = url.host;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const own = new Headers(headers);
       if (settings.token !== undefined && url.origin === settings.endpoint.origin)
         own.set("authorization", `Bearer ${settings.token}`);
-      const answer = await fetch(url, { headers: own, redirect: "manual", signal: deadline });
+      const answer = await (await ask)(url, own, deadline);
       if (url.origin === settings.endpoint.origin)
         commit = commitOf(answer.headers.get("x-repo-commit")) ?? commit;
       if (!REDIRECTS.has(answer.status)) return await complete(answer, headers.get("range"), id);
       await answer.body?.cancel();
       url = redirected(url, answer.headers.get("location"), settings);
+      asking = url.host;
     }
     throw new InputError(
       "unreachable",
-      `${about.host} redirects in circles (more than ${MAX_REDIRECTS} times): check HF_ENDPOINT, or try again later.`,
+      `${endpoint.host} redirects in circles (more than ${MAX_REDIRECTS} times): check HF_ENDPOINT, or try again later.`,
       id,
     );
   }
@@ -88,6 +98,9 @@ export function client(settings: Settings, id: string, deadline: AbortSignal): C
     },
   };
 }
+
+const askDirectly: Ask = (url, headers, signal) =>
+  fetch(url, { headers, redirect: "manual", signal });
 
 /** Over early where the signal comes. */
 const sleep = (milliseconds: number, signal: AbortSignal): Promise<void> =>
@@ -121,9 +134,9 @@ async function complete(answer: Response, range: string | null, id: string): Pro
   const stated = Number(answer.headers.get("content-length") ?? 0);
   if (answer.ok && stated > most) {
     await answer.body?.cancel();
-    throw tooLarge(id, most);
+    throw tooLarge(id, most, range);
   }
-  let body = await readBody(answer, most, id);
+  let body = await readBody(answer, most, () => tooLarge(id, most, range));
   const headers = new Headers(answer.headers);
   headers.delete("content-encoding");
   headers.delete("content-length");
@@ -140,13 +153,13 @@ async function complete(answer: Response, range: string | null, id: string): Pro
 async function readBody(
   answer: Response,
   most: number,
-  id: string,
+  refuse: () => InputError,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of answer.body ?? []) {
     size += chunk.length;
-    if (size > most) throw tooLarge(id, most); // leaving the loop cancels the body
+    if (size > most) throw refuse(); // leaving the loop cancels the body
     chunks.push(chunk);
   }
   const all = new Uint8Array(size);
@@ -158,10 +171,12 @@ async function readBody(
   return all;
 }
 
-const tooLarge = (id: string, most: number): InputError =>
+const tooLarge = (id: string, most: number, range: string | null): InputError =>
   new InputError(
     "too-large",
-    `The hub's answer for ${id} is larger than the ${most} bytes that such a file may have: it is no config, index or header, so nothing of it was used.`,
+    range === null || most === MAX_JSON_BYTES
+      ? `The hub's answer for ${id} is larger than the ${most} bytes that such a file may have: it is no config, index or header, so nothing of it was used.`
+      : `The hub sends more than the ${most} bytes of a file of ${id} that it was asked for: check HF_ENDPOINT, or try again later.`,
     id,
   );
 
@@ -187,10 +202,12 @@ const commitOf = (value: string | null): string | undefined =>
 
 /** Why the connection failed, in the system's word: fetch wraps it twice. */
 function reasonOf(error: unknown): string {
+  const via =
+    error instanceof Error && error.message.startsWith("through ") ? ` ${error.message}` : "";
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ("code" in cause && typeof cause.code === "string") return cause.code;
+    if ("code" in cause && typeof cause.code === "string") return cause.code + via;
   }
-  return "connection broken";
+  return `connection broken${via}`;
 }
 
 /** Worth another try: the connection broke. A name that does not resolve or a refused connection stays as it is. */
@@ -199,10 +216,10 @@ const isPassing = (error: unknown): boolean =>
     reasonOf(error),
   );
 
-const unreachable = ({ endpoint }: Settings, id: string, error: unknown): InputError =>
+const unreachable = (host: string, id: string, error: unknown): InputError =>
   new InputError(
     "unreachable",
-    `${notHere(id)}, and ${endpoint.host} cannot be reached (${reasonOf(error)}): check the network, or give the path of its config.json.`,
+    `${notHere(id)}, and ${host} cannot be reached (${reasonOf(error)}): check the network, or give the path of its config.json.`,
     id,
   );
 

@@ -6,12 +6,14 @@ import { type Checkpoint, type StoredTensor, storedByDtype } from "../core/deriv
 import { findDtype } from "../core/dtype.ts";
 import { InputError, shown } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
+import { withCheckpoint } from "../core/with-checkpoint.ts";
+import { adapted } from "./adapter.ts";
 import { refuseBinary } from "./binary.ts";
 import { type Found, INDEX, readCheckpoint, readSingle } from "./checkpoint.ts";
 import { folder } from "./folder.ts";
 import { hfCache } from "./hf-cache.ts";
 import { checkId, remoteGguf } from "./id.ts";
-import { fromParams, isParams } from "./mistral-format.ts";
+import { fromParams, isParams, renamedTensors } from "./mistral-format.ts";
 import type { Place } from "./place.ts";
 import { describeWith } from "./references.ts";
 import { readSettings, type Settings, type SourceOptions } from "./settings.ts";
@@ -103,11 +105,36 @@ function opener(settings: Settings) {
     const params = isParams(other) ? other : undefined;
     if (config === undefined && params === undefined) return withoutConfig(at, id);
     const found = await readCheckpoint(at);
-    if (params !== undefined) {
-      const model = await describing(fromParams(params, `${at.name()}/params.json`));
-      return { id, model, checkpoint: found.checkpoint, comparable: [], notes: notesOf(found) };
+    if (params === undefined) return described(at, id, found);
+    return undescribedWithout(id, found, async () => {
+      const { checkpoint } = found;
+      const config = fromParams(params, `${at.name()}/params.json`);
+      const comparable = checkpoint ? renamedTensors(config, checkpoint.tensors) : [];
+      const model = await describing(config);
+      return { id, model, checkpoint, comparable, notes: notesOf(found) };
+    });
+  }
+
+  /** What `describes` gives; where the architecture is not known, what the header alone tells. */
+  async function undescribedWithout(
+    id: string,
+    found: Found,
+    describes: () => Promise<Opened>,
+  ): Promise<Opened> {
+    try {
+      return await describes();
+    } catch (error) {
+      const unknown = error instanceof InputError && error.code === "unknown-model-type";
+      if (!unknown || !found.checkpoint) throw error;
+      const { checkpoint } = found;
+      return {
+        id,
+        model: undefined,
+        checkpoint,
+        undescribed: error.message,
+        notes: notesOf(found),
+      };
     }
-    return described(at, id, found);
   }
 
   async function described(at: Place, id: string, found: Found): Promise<Opened> {
@@ -118,49 +145,18 @@ function opener(settings: Settings) {
       const undescribed = `There is no config.json beside ${shown(id)}, so its architecture is not known.`;
       return { id, model: undefined, checkpoint, undescribed, notes };
     }
-    try {
+    return undescribedWithout(id, found, async () => {
       const model = await describing(config);
-      return { id, ...withStored(model, checkpoint, notes) };
-    } catch (error) {
-      const unknown = error instanceof InputError && error.code === "unknown-model-type";
-      if (!unknown || !checkpoint) throw error;
-      return { id, model: undefined, checkpoint, undescribed: error.message, notes };
-    }
+      return { id, ...checkedWith(model, checkpoint, notes) };
+    });
   }
 
   async function withoutConfig(at: Place, id: string): Promise<Opened> {
     const adapter = await at.json("adapter_config.json");
-    if (adapter !== undefined) return adapted(at, id, adapter);
+    if (adapter !== undefined) return adapted(at, id, adapter, lookup, describing);
     const found = await readCheckpoint(at);
     if (found.checkpoint) return described(at, id, found);
     throw nothingToRead(id, at.kind, await at.list());
-  }
-
-  /** An adapter: its base model, and what the adapter's own file says. */
-  async function adapted(at: Place, id: string, adapter: unknown): Promise<Opened> {
-    const base =
-      typeof adapter === "object" && adapter !== null && "base_model_name_or_path" in adapter
-        ? adapter.base_model_name_or_path
-        : undefined;
-    if (typeof base !== "string") {
-      throw new InputError(
-        "missing-field",
-        `${at.name()}/adapter_config.json names no base_model_name_or_path, so the model that it adapts is unknown: give the base model instead.`,
-        "base_model_name_or_path",
-      );
-    }
-    const weights = await readSingle(at, "adapter_model.safetensors");
-    const bytes = weights?.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
-    const model = await describing(await baseConfig(base));
-    const size = bytes === undefined ? "whose size its repository does not say" : `${bytes} bytes`;
-    const note = `${id} is an adapter (${size}, not counted here); this is its base model, ${base}.`;
-    return { id, model, checkpoint: undefined, notes: [note] };
-  }
-
-  async function baseConfig(base: string): Promise<unknown> {
-    const config = await lookup(base);
-    if (config !== undefined) return config;
-    throw nothingToRead(base, "repository", []);
   }
 
   async function gguf(at: Place, file: string, id: string): Promise<Opened> {
@@ -186,26 +182,32 @@ function opener(settings: Settings) {
       const undescribed = `The GGUF architecture ${architecture} is not one that is described here.`;
       return { id, model: undefined, checkpoint, undescribed, notes: [] };
     }
-    const note =
-      "Weights are counted at --precision (default fp16), into which transformers unpacks GGUF; what the file itself holds is said below as its checkpoint.";
-    return {
-      id,
-      model: await describing(config),
-      checkpoint,
-      comparable: header.tensors.map(renamed),
-      notes: [note],
-    };
+    const comparable = header.tensors.map(renamed);
+    const model = withCheckpoint(await describing(config), checkpoint, comparable);
+    return { id, model, checkpoint, comparable, notes: [] };
   }
 
   return { find, place, described, gguf, describing };
 }
 
-/** The dtype of most of the checkpoint is the model's where its config states none; another one is worth a sentence. */
-function withStored(model: Model, checkpoint: Checkpoint | undefined, notes: readonly string[]) {
-  const [most] = checkpoint ? storedByDtype(checkpoint.tensors) : [];
-  const stored = most && UNPACKED.has(most.dtype) ? findDtype(most.dtype) : undefined;
+/**
+ * Packed weights as the header states them. The dtype of most of what is not packed is the model's where its config states
+ * none; another one is worth a sentence.
+ */
+function checkedWith(
+  described: Model,
+  checkpoint: Checkpoint | undefined,
+  notes: readonly string[],
+) {
+  const model = checkpoint ? withCheckpoint(described, checkpoint) : described;
+  const most = checkpoint
+    ? storedByDtype(checkpoint.tensors).find(({ dtype }) => UNPACKED.has(dtype))
+    : undefined;
+  const stored = most && findDtype(most.dtype);
   if (stored === undefined || stored === model.dtype) return { model, checkpoint, notes };
   if (model.dtype === undefined) return { model: { ...model, dtype: stored }, checkpoint, notes };
+  // Beside packed weights these are scales and norms, whose dtype says nothing about the model's.
+  if (model.quantization?.stored) return { model, checkpoint, notes };
   const differs = `The config states ${model.dtype}, the checkpoint is stored as ${stored}: the config's is what transformers loads.`;
   return { model, checkpoint, notes: [...notes, differs] };
 }

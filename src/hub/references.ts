@@ -30,7 +30,7 @@ export async function describeWith(
 }
 
 /** @throws InputError that names the field which refers to what cannot be had. */
-async function referred(
+export async function referred(
   id: string,
   field: string | undefined,
   fetchConfig: (id: string) => Promise<unknown>,

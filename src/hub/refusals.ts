@@ -15,10 +15,12 @@ export const notHere = (id: string): string =>
 export function refused(
   status: number,
   code: string | null,
-  about: { readonly id: string; readonly host: string; readonly hasToken: boolean },
+  about: { readonly id: string; readonly endpoint: URL; readonly hasToken: boolean },
 ): InputError {
   const id = shown(about.id);
-  const { host, hasToken } = about;
+  const { endpoint, hasToken } = about;
+  const { host } = endpoint;
+  const page = `${endpoint.href.replace(/\/$/, "")}/${about.id}`;
   if (code === "RevisionNotFound") {
     return new InputError(
       "unknown-model",
@@ -30,8 +32,8 @@ export function refused(
     return new InputError(
       "no-access",
       hasToken
-        ? `${id} is gated on ${host} and your token has no access (${status}): open https://${host}/${about.id}, accept its conditions with the token's account, and try again.`
-        : `${id} is gated on ${host} (${status}): open https://${host}/${about.id}, accept its conditions, and set HF_TOKEN to a token of that account.`,
+        ? `${id} is gated on ${host} and your token has no access (${status}): open ${page}, accept its conditions with the token's account, and try again.`
+        : `${id} is gated on ${host} (${status}): open ${page}, accept its conditions, and set HF_TOKEN to a token of that account.`,
       about.id,
     );
   }

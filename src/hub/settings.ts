@@ -25,6 +25,8 @@ export interface Settings {
   readonly offline: boolean;
   readonly refresh: boolean;
   readonly revision: string | undefined;
+  /** The environment names a proxy for some address. */
+  readonly proxied: boolean;
   readonly timeoutSeconds: number;
   readonly assume: string | undefined;
   /** Where transformers keeps what it has downloaded. */
@@ -36,6 +38,8 @@ export interface Settings {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** Also in small letters, as curl and Python read them. */
+const PROXIES = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
 const DEFAULT_ENDPOINT = "https://huggingface.co";
 const DEFAULT_TIMEOUT_SECONDS = 30;
 /** An hour: longer waits are mistakes, and node's timers end at 2^31 ms. */
@@ -60,6 +64,7 @@ export function readSettings(options: SourceOptions, env: Env = process.env): Se
     refresh: options.refresh ?? false,
     revision,
     assume: options.assume,
+    proxied: PROXIES.some((name) => given(env[name]) ?? given(env[name.toLowerCase()])),
     timeoutSeconds: timeoutOf(options.timeout),
     hubCache: given(env.HF_HUB_CACHE) ?? given(env.HUGGINGFACE_HUB_CACHE) ?? join(home, "hub"),
     ownCache: ownCache(env),

@@ -125,8 +125,9 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
     // Tensors that the reference keeps in fp32 take two bytes more.
     let wide = 0;
     walk(model.root, ({ tensors }, { copies }) => {
-      for (const { shape, dtype, tiedTo } of tensors)
-        if (dtype === "fp32" && tiedTo === undefined) wide += copies * elements(shape);
+      for (const { shape, dtype, dtypeFor, tiedTo } of tensors)
+        if ((dtype ?? dtypeFor?.fp16) === "fp32" && tiedTo === undefined)
+          wide += copies * elements(shape);
     });
     expect(held).toBe(2 * (fp16.parameterCount + wide));
   });

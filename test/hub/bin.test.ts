@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { catalogConfig, describe as describeModel } from "llm-memory-calculator";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -81,6 +81,33 @@ describe("the bin", () => {
     expect(stdout).toContain("exact: header of someone/new@01234567");
     expect(stdout).toContain("KV cache and activations follow from the architecture");
     expect((await run(["params", "someone/new", "--tensors"])).stdout).toContain("fc1.weight");
+  });
+
+  it.each(["fit", "limits"])(
+    "says in %s what is known of it, and why that is no answer",
+    async (command) => {
+      const { stderr, status } = await run([command, "someone/new", "--gpu", "l4"]);
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/"brand_new".* its weights take 144 MiB .* caches and activations/);
+    },
+  );
+
+  it.each([
+    ["https://huggingface.co/openai/whisper-tiny", 0],
+    ["hf.co/openai/whisper-tiny/tree/main", 0],
+    ["https://example.com/openai/whisper-tiny", 2],
+    ["C:\\models\\whisper", 2],
+    ["C:/models/whisper", 2],
+  ])("takes the address of a model's page: %s", async (address, status) => {
+    const ran = await run(["params", address]);
+    expect(ran.status).toBe(status);
+    if (/^C:/.test(address)) expect(ran.stderr).toContain("is no file or folder here");
+  });
+
+  it("takes a file's address", async () => {
+    const path = join(scratch, "an ü.json");
+    writeFileSync(path, JSON.stringify(config));
+    expect((await run(["params", pathToFileURL(path).href])).stdout).toContain("37,760,640");
   });
 
   it("asks the catalog first, and the hub with --refresh or --revision", async () => {

@@ -113,7 +113,9 @@ function send(file: HubFile, range: string | undefined, response: ServerResponse
   response.setHeader("etag", '"abc"');
   const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];
   if (from === undefined || to === undefined) {
-    response.end(file.bytes);
+    // What the file would have behind its header, as far as anyone could ask for all of it.
+    const rest = Math.min(size, 2 ** 21) - file.bytes.length;
+    response.end(rest > 0 ? Buffer.concat([file.bytes, Buffer.alloc(rest)]) : file.bytes);
     return;
   }
   const end = Math.min(Number(to) + 1, size);

@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { openId } from "../../src/hub/open.ts";
 import type { SourceOptions } from "../../src/hub/settings.ts";
 import { FakeHub, refuse } from "./fake-hub.ts";
-import { gguf, safetensors, tensorsOf } from "./writers.ts";
+import { gguf, safetensors, type Tensors, tensorsOf } from "./writers.ts";
 
 const TOKEN = "hf_secretsecretsecret";
 const ID = "someone/whisper";
@@ -126,8 +126,30 @@ describe("a repository", () => {
     hub.add("someone/lora", { "adapter_config.json": { base_model_name_or_path: ID } });
     const { model, notes } = await openId("someone/lora");
     expect(model?.family).toBe("whisper");
-    expect(notes.join()).toContain("is an adapter");
+    expect(notes.join()).toContain("is an adapter of unknown size");
   });
+
+  it("is an adapter with weights: their size is its header's", async () => {
+    hub.add("someone/lora", {
+      "adapter_config.json": { base_model_name_or_path: ID },
+      "adapter_model.safetensors": safetensors({
+        "base_model.model.q.lora_A.weight": ["F32", [8, 384]],
+        "base_model.model.q.lora_B.weight": ["F32", [384, 8]],
+      }),
+    });
+    const { notes } = await openId("someone/lora");
+    expect(notes.join()).toContain("is an adapter of 24,576 bytes in 2 tensors (F32;");
+  });
+
+  it.each(["nobody/gone", "../../etc", "/etc"])(
+    "is an adapter of %s: the field that cannot be followed is named",
+    async (base) => {
+      hub.add("someone/lora", { "adapter_config.json": { base_model_name_or_path: base } });
+      expect(await refusal("someone/lora")).toMatch(
+        /^base_model_name_or_path of someone\/lora@01234567\/adapter_config.json refers to/,
+      );
+    },
+  );
 
   it("has only params.json: Mistral's format is read", async () => {
     hub.add("someone/mistral", {
@@ -146,6 +168,64 @@ describe("a repository", () => {
     if (!model) throw new Error("not described");
     const published = describeModel(catalogConfig("mistralai/Mistral-7B-v0.1"));
     expect(estimate(model).parameterCount).toBe(estimate(published).parameterCount);
+  });
+
+  it("has only params.json, and a checkpoint under Mistral's names: they are compared", async () => {
+    const params = {
+      dim: 64,
+      n_layers: 2,
+      head_dim: 16,
+      hidden_dim: 128,
+      n_heads: 4,
+      n_kv_heads: 2,
+      vocab_size: 100,
+      norm_eps: 1e-5,
+    };
+    const layer = (at: number): Tensors => ({
+      [`layers.${at}.attention.wq.weight`]: ["BF16", [64, 64]],
+      [`layers.${at}.attention.wk.weight`]: ["BF16", [32, 64]],
+      [`layers.${at}.attention.wv.weight`]: ["BF16", [32, 64]],
+      [`layers.${at}.attention.wo.weight`]: ["BF16", [64, 64]],
+      [`layers.${at}.feed_forward.w1.weight`]: ["BF16", [128, 64]],
+      [`layers.${at}.feed_forward.w2.weight`]: ["BF16", [64, 128]],
+      [`layers.${at}.feed_forward.w3.weight`]: ["BF16", [128, 64]],
+      [`layers.${at}.attention_norm.weight`]: ["BF16", [64]],
+      [`layers.${at}.ffn_norm.weight`]: ["BF16", [64]],
+    });
+    const tensors: Tensors = {
+      "tok_embeddings.weight": ["BF16", [100, 64]],
+      "norm.weight": ["BF16", [64]],
+      "output.weight": ["BF16", [100, 64]],
+      ...layer(0),
+      ...layer(1),
+    };
+    hub.add("someone/mistral", {
+      "params.json": params,
+      "consolidated.safetensors": safetensors(tensors),
+    });
+    const opened = await openId("someone/mistral");
+    if (!opened.model || !opened.checkpoint) throw new Error("not described");
+    const { checkpoint, comparable } = opened;
+    const report = estimate(opened.model, { checkpoint, ...(comparable && { comparable }) });
+    expect(report.checkpoint?.comparison).toMatchObject({
+      verified: 21,
+      missing: { count: 0 },
+      unexpected: { count: 0 },
+    });
+    expect(report.checkpoint?.bytes).toBe(2 * report.parameterCount);
+
+    const experts = { ...params, moe: { num_experts: 8, num_experts_per_tok: 2 } };
+    hub.add("someone/mixtral", { "params.json": experts });
+    expect((await openId("someone/mixtral")).model?.family).toBe("mixtral");
+
+    hub.add("someone/pixtral", {
+      "params.json": { ...params, vision_encoder: { hidden_size: 64 } },
+      "consolidated.safetensors": safetensors(tensors),
+    });
+    expect(await openId("someone/pixtral")).toMatchObject({
+      model: undefined,
+      undescribed: expect.stringContaining("vision_encoder") as string,
+    });
   });
 
   it.each([
@@ -400,6 +480,15 @@ describe("a hub that misbehaves", () => {
       "model.safetensors.index.json": { weight_map: { a: "../../other.safetensors" } },
     });
     expect(await refusal()).toMatch(/no file beside it/);
+  });
+
+  it("and redirects to where nobody is", async () => {
+    hub.fault = (_request, response) => {
+      response.writeHead(302, { location: "http://storage.invalid/x" });
+      response.end();
+      return true;
+    };
+    expect(await refusal()).toMatch(/storage\.invalid cannot be reached/);
   });
 
   it("or is not there at all", async () => {

@@ -26,7 +26,27 @@ interface Run {
 
 interface Measured {
   readonly model: string;
+  /** The class that ran, where the config may name another. */
+  readonly class?: string;
+  /** Stands here where the catalog has no such model. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** What was changed of the config, by dotted key: fewer layers, mostly, because they are alike. */
+  readonly set?: Readonly<Record<string, unknown>>;
   readonly runs: readonly Run[];
+}
+
+/** `config` with `value` at a dotted key. */
+function changed(config: unknown, key: string, value: unknown): unknown {
+  const [first = "", ...rest] = key.split(".");
+  const fields = typeof config === "object" && config !== null ? { ...config } : {};
+  const before: unknown = Reflect.get(fields, first);
+  return { ...fields, [first]: rest.length === 0 ? value : changed(before, rest.join("."), value) };
+}
+
+function configOf({ model, config, set, class: ran }: Measured): unknown {
+  const published: unknown = config ?? catalogConfig(model);
+  if (published === undefined) return undefined;
+  return Object.entries({ ...(ran && { architectures: [ran] }), ...set }).reduce<unknown>((all, [key, value]) => changed(all, key, value), published);
 }
 
 export interface Comparison {
@@ -66,7 +86,7 @@ function reports(): Covered[] {
     .filter((name) => name.endsWith(".json"))
     .flatMap((name) => {
       const measured = JSON.parse(readFileSync(new URL(name, FOLDER), "utf8")) as Measured;
-      const config = catalogConfig(measured.model);
+      const config = configOf(measured);
       if (config === undefined) return [];
       const model = describe(partOf(name, config), { resolve: catalogConfig });
       return measured.runs.filter(coveredRun).map((run) => ({

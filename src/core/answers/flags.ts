@@ -55,8 +55,11 @@ export function vllmServe(report: MemoryReport, options: EstimateOptions): Serve
     if (options.fullyShardedLoras) flags.push("--fully-sharded-loras");
   }
   if (options.enforceEager) flags.push("--enforce-eager");
+  const { maxModelLen, derivedMaxModelLen: derived } = serving;
+  const allowed =
+    derived !== null && maxModelLen > derived ? "VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 " : "";
   return {
-    command: `vllm serve ${quoted(report.model ?? "MODEL")} ${flags.join(" ")}`,
+    command: `${allowed}vllm serve ${quoted(report.model ?? "MODEL")} ${flags.join(" ")}`,
     remarks,
   };
 }

@@ -84,6 +84,13 @@ export interface Setup {
   /** Bytes that the driver and its libraries take on the device, where the user knows them. */
   readonly deviceOverhead: number | undefined;
   readonly server: ServerSetup;
+  readonly assistant?: Assistant;
+}
+
+/** A smaller model that writes ahead, and how many tokens it writes before the model reads them over. */
+export interface Assistant {
+  readonly model: Model;
+  readonly tokens: number;
 }
 
 /** What a serving engine is told at start-up; undefined: its own default. */
@@ -123,12 +130,18 @@ export interface Engine {
   readonly presets?: { readonly numBeams?: number; readonly precision?: Dtype };
   /** Dtypes in which it can hold weights; undefined: any. */
   readonly precisions?: readonly Dtype[];
+  /** A smaller model can write ahead for it. */
+  readonly takesAssistant?: true;
   /** It runs on one device only. */
   readonly singleDevice?: true;
   /** Why it cannot run this model, as the end of a sentence; undefined where it can. */
   readonly refuses?: (model: Model) => string | undefined;
   /** `--precision int4` is four bits for every parameter, not the usual scheme of that name. */
   readonly uniformPrecision?: true;
+  /** Unpacks a GGUF file while it loads. */
+  readonly unpacksGguf?: true;
+  /** Dtypes of a checkpoint in which it does not run a model unless told to, and what it takes instead. */
+  readonly castsTo?: Readonly<Partial<Record<Dtype, Dtype>>>;
   /** Runs towers of the reference as they are, in 16 bits whatever the scheme. */
   readonly servesWhole?: true;
   readonly phases: (model: Model) => readonly Phase[];
@@ -137,6 +150,8 @@ export interface Engine {
   stages?(model: Model, setup: Setup): readonly Stage[];
   /** What a server would log and how many requests it holds; only engines that serve have it. */
   serving?(model: Model, setup: Setup, values: AxisValues): Serving;
+  /** What it would not do as asked, as sentences. */
+  warns?(serving: Serving): readonly string[];
 }
 
 /** What one device of a pipeline holds. */
@@ -150,6 +165,8 @@ export interface Stage {
 export interface Serving {
   readonly engineVersion: string;
   readonly maxModelLen: number;
+  /** The longest context that the config allows, rotary scaling included; null where it states none. */
+  readonly derivedMaxModelLen: number | null;
   readonly maxNumSeqs: number;
   readonly maxNumBatchedTokens: number;
   readonly blockSize: number;

@@ -87,14 +87,19 @@ function family(member: Member): Family {
           },
           half,
         );
-      const head = (vocab: number, owner: string, positions: "all" | "last"): Module => ({
+      const head = (
+        vocab: number,
+        owner: string,
+        positions: "all" | "last",
+        biased = false,
+      ): Module => ({
         ...linear("lm_head", width, vocab, {
           bias: false,
           component: tie ? "embeddings" : "lm_head",
           divide: { by: "columns" },
           ...(tie && { tiedTo: owner }),
         }),
-        op: { kind: "head", vocab, positions },
+        op: { kind: "head", vocab, positions, ...(biased && { copied: true as const }) },
       });
       const limit = {
         max: config.max_position_embeddings,
@@ -126,6 +131,7 @@ function family(member: Member): Family {
         type: "encoder-decoder",
         root: tree,
         audio: undefined,
+        encoderText: { max: limit.hard ? limit.max : undefined },
         // The text to be rewritten goes to the encoder; the decoder starts from one token.
         context: { ...limit, prompt: 1 },
       });
@@ -145,7 +151,7 @@ function family(member: Member): Family {
         return described(outer([linear("qa_outputs", width, 2, { component: "lm_head" })]));
       const vocab = shares ? config.vocab_size : decoderVocab;
       const owner = shares ? "model.shared.weight" : "model.decoder.embed_tokens.weight";
-      const whole = outer([head(vocab, owner, "all")]);
+      const whole = outer([head(vocab, owner, "all", member.logitsBias)]);
       return described(
         member.logitsBias
           ? {

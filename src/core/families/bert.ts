@@ -1,12 +1,12 @@
 import type { RawConfig } from "../config/raw.ts";
 import { count, dimension, flag, integer, maybe, or, reader } from "../config/schema.ts";
 import { linear } from "../layers/linear.ts";
-import { layerNorm } from "../layers/norm.ts";
 import { bertEncoder } from "../towers/bert.ts";
 import { evenHeads } from "../towers/whisper.ts";
-import { type Module, module } from "../tree/module.ts";
+import type { Module } from "../tree/module.ts";
 import type { Context, Family } from "./family.ts";
-import { classifier, commonTasks, textEncoderFamily, vocabularyHead } from "./text-encoder.ts";
+import { classifier, commonTasks, textEncoderFamily, USUAL_ENDINGS } from "./text-encoder.ts";
+import { bertHeads, bertPredictions, denseClassifier, robertaHead } from "./text-heads.ts";
 
 /** BertConfig's fields, which RoBERTa's configs share but for the vocabulary (transformers 5.18). */
 const fieldsOf = (vocab: number) =>
@@ -72,30 +72,8 @@ type Body = ReturnType<ReturnType<typeof bodyOf>>;
 
 const words = (base: string): string => `${base}.embeddings.word_embeddings.weight`;
 
-/** BERT's head over the vocabulary, with a bias that it owns itself. */
-function predictions({ width, vocab, tied }: Body): Module {
-  const name = "cls.predictions";
-  return module(
-    "BertLMPredictionHead",
-    "predictions",
-    [
-      module("BertPredictionHeadTransform", "transform", [
-        linear("dense", width, width),
-        layerNorm("LayerNorm", width),
-      ]),
-      vocabularyHead(
-        "decoder",
-        width,
-        vocab,
-        tied ? { weight: words("bert"), bias: `${name}.bias` } : {},
-      ),
-    ],
-    { tensors: [{ name: "bias", shape: [vocab] }] },
-  );
-}
-
-const bertHeads = (className: string, parts: readonly Module[]): Module =>
-  module(className, "cls", parts, { component: "text_model" });
+const predictions = ({ width, vocab, tied }: Body): Module =>
+  bertPredictions("Bert", width, vocab, tied ? words("bert") : undefined);
 
 const nextSentence = (width: number): Module => linear("seq_relationship", width, 2);
 
@@ -147,49 +125,26 @@ const robertaFamily = (name: string, classes: string, vocab: number, headsFirst:
     base: "roberta",
     headsFirst,
     purpose: "text representations and classification",
-    architectures: [
-      "Model",
-      "ForMaskedLM",
-      "ForSequenceClassification",
-      "ForTokenClassification",
-      "ForQuestionAnswering",
-      "ForMultipleChoice",
-    ],
+    architectures: USUAL_ENDINGS,
     pooled: true,
     read: bodyOf(fieldsOf(vocab), classes, true, headsFirst),
     tasks: ({ tied, vocab: entries }) => ({
       ForMaskedLM: {
         pooled: false,
         head: ({ width }) => [
-          module(
+          robertaHead(
             `${classes}LMHead`,
-            "lm_head",
-            [
-              linear("dense", width, width),
-              layerNorm("layer_norm", width),
-              vocabularyHead(
-                "decoder",
-                width,
-                entries,
-                tied
-                  ? { bias: "lm_head.bias", weight: headsFirst ? undefined : words("roberta") }
-                  : {},
-                tied ? { component: "embeddings" } : {},
-              ),
-            ],
-            { component: "lm_head", tensors: [{ name: "bias", shape: [entries] }] },
+            width,
+            entries,
+            tied,
+            headsFirst ? undefined : words("roberta"),
           ),
         ],
       },
       ForSequenceClassification: {
         pooled: false,
         head: ({ width, labels }) => [
-          module(
-            `${classes}ClassificationHead`,
-            "classifier",
-            [linear("dense", width, width), linear("out_proj", width, labels())],
-            { component: "lm_head" },
-          ),
+          denseClassifier(`${classes}ClassificationHead`, width, labels()),
         ],
       },
       ...commonTasks(true),
@@ -201,3 +156,6 @@ export const roberta = robertaFamily("roberta", "Roberta", 50265, false);
 
 /** XLM-RoBERTa (Conneau et al. 2019): heads first, so that the head owns the table that it shares. Source: `models/xlm_roberta/modeling_xlm_roberta.py`. */
 export const xlmRoberta = robertaFamily("xlm-roberta", "XLMRoberta", 30522, true);
+
+/** CamemBERT: RoBERTa for French. Source: `models/camembert/modeling_camembert.py`. */
+export const camembert = robertaFamily("camembert", "Camembert", 30522, true);

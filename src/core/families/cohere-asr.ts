@@ -64,7 +64,10 @@ export const cohereAsr: Family = {
             layerNorm("embedding_layernorm", width),
             linear("proj", encoder.hidden_size, width),
           ],
-          { component: "decoder", op: { kind: "tower", side: "decoder", width } },
+          {
+            component: "decoder",
+            op: { kind: "tower", side: "decoder", width, memoryWidth: width },
+          },
         ),
       ]),
       lmHead({

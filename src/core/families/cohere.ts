@@ -1,9 +1,9 @@
-import { count, flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
+import { count, flag, or, reader } from "../config/schema.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { PARALLEL_NORMS } from "../towers/causal-lm.ts";
 import { slidingVariants } from "../towers/layer-variants.ts";
 import type { Module } from "../tree/module.ts";
-import { decoderFields } from "./decoder-config.ts";
+import { decoderFields, slidingFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
 const fields = () => ({
@@ -25,9 +25,8 @@ const fields = () => ({
 const read = reader(() => ({ ...fields(), use_qk_norm: or(flag(), false) }));
 const read2 = reader(() => ({
   ...fields(),
-  sliding_window: or(orNull(positions()), 4096),
+  ...slidingFields(4096),
   sliding_window_pattern: or(count(), 4),
-  layer_types: maybe(list(text())),
 }));
 
 /** Attention and feed-forward side by side behind one norm, which only scales. */
@@ -37,6 +36,7 @@ const habits = (classes: string, bias: boolean) => ({
   norm: (name: string, width: number) =>
     layerNorm(name, width, { bias: false, class: `${classes}LayerNorm` }),
   norms: PARALLEL_NORMS,
+  attention: { habits: { turns: "fp32" as const } },
 });
 
 /** Command R and R+ (R+ norms each head on its own). Source: `models/cohere/modeling_cohere.py`. */

@@ -17,7 +17,13 @@ import { disentangledEncoder } from "../towers/disentangled.ts";
 import { evenHeads } from "../towers/whisper.ts";
 import { type Module, module } from "../tree/module.ts";
 import type { Context } from "./family.ts";
-import { classifier, commonTasks, textEncoderFamily, vocabularyHead } from "./text-encoder.ts";
+import {
+  classifier,
+  commonTasks,
+  textEncoderFamily,
+  USUAL_ENDINGS,
+  vocabularyHead,
+} from "./text-encoder.ts";
 
 /** DebertaV2Config, and fields that only the model looks for (transformers 5.18). */
 const readFields = reader(() => ({
@@ -148,14 +154,7 @@ export const debertaV2 = textEncoderFamily({
   classes: "DebertaV2",
   base: "deberta",
   purpose: "text representations and classification",
-  architectures: [
-    "Model",
-    "ForMaskedLM",
-    "ForSequenceClassification",
-    "ForTokenClassification",
-    "ForQuestionAnswering",
-    "ForMultipleChoice",
-  ],
+  architectures: USUAL_ENDINGS,
   pooled: false,
   read(raw, context) {
     const config = read(raw, context);

@@ -4,11 +4,13 @@ import {
   decimal,
   dimension,
   flag,
+  list,
   maybe,
   or,
   orNull,
   positions,
   reader,
+  text,
 } from "../config/schema.ts";
 import { InputError } from "../errors.ts";
 import type { DecoderSizes } from "../towers/causal-lm.ts";
@@ -46,6 +48,18 @@ export const decoderFields = (defaults: Defaults) => ({
   max_position_embeddings: or(positions(), defaults.maxPositions),
   tie_word_embeddings: or(flag(), defaults.tied),
 });
+
+/** Which layers see only the last `window` tokens, by a list of types or by a rule of the class's own. */
+export const slidingFields = (window: number | null) => ({
+  sliding_window: or(orNull(positions()), window),
+  layer_types: maybe(list(text())),
+});
+
+/** Whether a layer slides: as `layer_types` says, or as the class has it. */
+export const slidingBy =
+  (types: readonly string[] | undefined, usual: (index: number) => boolean) =>
+  (index: number): boolean =>
+    types ? types[index] === "sliding_attention" : usual(index);
 
 export interface DecoderConfig {
   readonly vocab_size: number;

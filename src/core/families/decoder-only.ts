@@ -13,6 +13,8 @@ import {
 import { type Module, module } from "../tree/module.ts";
 import { type DecoderConfig, decoderSizes, underOwnNames } from "./decoder-config.ts";
 import { type Context, type Family, type LanguagePart, statedDtype } from "./family.ts";
+import { checkLayerTypes } from "./layer-types.ts";
+import { stretchedContext } from "./stretched.ts";
 
 interface Recipe extends Pick<Family, "name" | "modelTypes" | "purpose"> {
   /** `LlamaForCausalLM`, or the class it stands for in a config. */
@@ -21,6 +23,10 @@ interface Recipe extends Pick<Family, "name" | "modelTypes" | "purpose"> {
   readonly type?: ModelType;
   /** Where the model's two parts are when it stands alone; default: `model` and `lm_head`. */
   readonly place?: Place;
+  /** Other names that the config class takes for its fields. */
+  readonly names?: Readonly<Record<string, string>>;
+  /** Its configs state the context with rotary scaling multiplied in, whatever its type. */
+  readonly stretched?: true;
   /** Whether positions are a learned table, beyond which there is nothing. */
   readonly hardLimit?: boolean;
   build(
@@ -32,10 +38,10 @@ interface Recipe extends Pick<Family, "name" | "modelTypes" | "purpose"> {
 
 /** A family of language models, alone (`model` and `lm_head`) or inside another model. */
 export function decoderOnly(recipe: Recipe): Family & Required<Pick<Family, "language">> {
-  const language = (raw: RawConfig, context: Context, place: Place): LanguagePart => ({
-    ...recipe.build(raw, context, place),
-    dtype: statedDtype(raw),
-  });
+  const language = (published: RawConfig, context: Context, place: Place): LanguagePart => {
+    const raw = recipe.names ? underOwnNames(published, recipe.names) : published;
+    return languagePart(recipe.build(raw, context, place), raw, context, recipe.stretched);
+  };
   const others = otherClasses(recipe);
   return {
     name: recipe.name,
@@ -52,6 +58,21 @@ export function decoderOnly(recipe: Recipe): Family & Required<Pick<Family, "lan
         context: { ...contextUpTo(parts.maxPositions), hard: recipe.hardLimit ?? false },
       };
     },
+  };
+}
+
+/** What every config of a language model says besides its sizes: how far its positions reach, its dtype. */
+export function languagePart<Built extends LanguageModel & { maxPositions: number | undefined }>(
+  built: Built,
+  raw: RawConfig,
+  context: Context,
+  already?: true,
+): Built & LanguagePart {
+  checkLayerTypes(raw, context, built.backbone);
+  return {
+    ...built,
+    maxPositions: stretchedContext(raw, context, built.maxPositions, already),
+    dtype: statedDtype(raw),
   };
 }
 
@@ -91,8 +112,6 @@ function rootOf(
 }
 
 interface LlamaLike<Config> extends Omit<Recipe, "build"> {
-  /** Other names that the config class takes for its fields. */
-  readonly names?: Readonly<Record<string, string>>;
   readonly read: (raw: RawConfig, context: Context) => Config;
   readonly habits: (config: Config, about: About) => DecoderHabits;
 }
@@ -109,8 +128,7 @@ export const llamaLike = <Config extends DecoderConfig>(
 ): ReturnType<typeof decoderOnly> =>
   decoderOnly({
     ...recipe,
-    build(published, context, place) {
-      const raw = recipe.names ? underOwnNames(published, recipe.names) : published;
+    build(raw, context, place) {
       const config = recipe.read(raw, context);
       const sizes = decoderSizes(config, context);
       return {

@@ -1,11 +1,10 @@
 import { count, dimension, flag, list, maybe, or, orNull, reader, text } from "../config/schema.ts";
-import { mixtureOfExperts, router } from "../layers/experts.ts";
-import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { latentAttention } from "../layers/latent-attention.ts";
 import type { DecoderHabits } from "../towers/causal-lm.ts";
 import { variantsBy } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
+import { sharedExperts } from "./shared-experts.ts";
 
 interface Defaults {
   readonly decoder: Parameters<typeof decoderFields>[0];
@@ -82,6 +81,8 @@ interface Kind {
   readonly mlpBias: boolean;
   /** Whether the router corrects its scores. */
   readonly corrected: boolean;
+  /** Rotary tables are as wide as `head_dim`, where a config states one. */
+  readonly rotatedByHead?: boolean;
   /** Which layers have experts; default: all after the first dense ones. */
   readonly sparse?: (index: number) => boolean;
 }
@@ -114,13 +115,12 @@ const readLite = reader(() => ({
 /** The first layers are dense; in the others every token goes through shared experts too. */
 function habits(
   config: ReturnType<typeof read3>,
-  { classes, mixture, mlpBias: bias, corrected, sparse }: Kind,
+  { classes, mixture, mlpBias: bias, corrected, sparse, rotatedByHead }: Kind,
 ): DecoderHabits {
-  const { hidden_size: width, moe_intermediate_size: inner, n_routed_experts: experts } = config;
-  const shared = config.n_shared_experts * inner;
+  const { hidden_size: width } = config;
   return {
     classes,
-    rotated: config.qk_rope_head_dim,
+    rotated: (rotatedByHead ? config.head_dim : undefined) ?? config.qk_rope_head_dim,
     bias: { feedForward: bias },
     variants: variantsBy(
       config.num_hidden_layers,
@@ -128,18 +128,12 @@ function habits(
       [
         {},
         {
-          feedForward: mixtureOfExperts(mixture, "mlp", {
-            habits: { weights: "fp32" },
-            class: `${classes}Experts`,
-            width,
-            inner,
-            experts,
-            perToken: config.num_experts_per_tok,
-            router: router(`${classes}TopkRouter`, "gate", width, experts, { corrected }),
-            extra:
-              shared > 0
-                ? [gatedFeedForward(`${classes}MLP`, "shared_experts", width, shared, { bias })]
-                : [],
+          feedForward: sharedExperts(width, config, {
+            classes,
+            mixture,
+            corrected,
+            bias,
+            weights: "fp32",
           }),
         },
       ],
@@ -191,6 +185,7 @@ export const deepseekV3 = llamaLike({
   habits: (config) =>
     habits(config, {
       classes: "DeepseekV3",
+      rotatedByHead: true,
       mixture: "DeepseekV3MoE",
       mlpBias: false,
       corrected: true,

@@ -7,7 +7,13 @@ import { layerNorm } from "../layers/norm.ts";
 import { evenHeads } from "../towers/whisper.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
-import { classifier, commonTasks, textEncoderFamily, vocabularyHead } from "./text-encoder.ts";
+import {
+  classifier,
+  commonTasks,
+  textEncoderFamily,
+  USUAL_ENDINGS,
+  vocabularyHead,
+} from "./text-encoder.ts";
 
 /** DistilBertConfig (transformers 5.18); its attribute map also takes BERT's names. */
 const read = reader(() => ({
@@ -89,14 +95,7 @@ export const distilbert = textEncoderFamily({
   classes: "DistilBert",
   base: "distilbert",
   purpose: "text representations and classification",
-  architectures: [
-    "Model",
-    "ForMaskedLM",
-    "ForSequenceClassification",
-    "ForTokenClassification",
-    "ForQuestionAnswering",
-    "ForMultipleChoice",
-  ],
+  architectures: USUAL_ENDINGS,
   pooled: false,
   read(raw, context) {
     const config = read(raw, context);

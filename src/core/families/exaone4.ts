@@ -1,7 +1,7 @@
-import { count, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
+import { count, or, reader } from "../config/schema.ts";
 import { POST_NORMS } from "../towers/causal-lm.ts";
 import { slidingVariants } from "../towers/layer-variants.ts";
-import { decoderFields } from "./decoder-config.ts";
+import { decoderFields, slidingBy, slidingFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
 /** Exaone4Config (transformers 5.18). Published configs spell the pattern out in `layer_types`. */
@@ -17,8 +17,7 @@ const read = reader(() => ({
     maxPositions: 2048,
     tied: false,
   }),
-  sliding_window: or(orNull(positions()), 4096),
-  layer_types: maybe(list(text())),
+  ...slidingFields(4096),
 }));
 const readPattern = reader(() => ({ sliding_window_pattern: or(count(), 4) }));
 
@@ -36,8 +35,10 @@ export const exaone4 = llamaLike({
       classes: "Exaone4",
       normedHeads: true,
       norms: POST_NORMS,
-      variants: slidingVariants(sizes.layers, window, (index) =>
-        types ? types[index] === "sliding_attention" : (index + 1) % pattern !== 0,
+      variants: slidingVariants(
+        sizes.layers,
+        window,
+        slidingBy(types, (index) => (index + 1) % pattern !== 0),
       ),
     };
   },

@@ -1,10 +1,10 @@
-import { flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
+import { flag, or, reader } from "../config/schema.ts";
 import { SANDWICH_NORMS } from "../towers/causal-lm.ts";
 import { slidingVariants } from "../towers/layer-variants.ts";
-import { decoderFields } from "./decoder-config.ts";
+import { decoderFields, slidingBy, slidingFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
-/** Gemma2Config (transformers 5.18). */
+/** Gemma2Config and VaultGemmaConfig (transformers 5.18). */
 const read = reader(() => ({
   ...decoderFields({
     vocab: 256000,
@@ -18,24 +18,35 @@ const read = reader(() => ({
     tied: true,
   }),
   attention_bias: or(flag(), false),
-  sliding_window: or(orNull(positions()), 4096),
-  layer_types: maybe(list(text())),
+  ...slidingFields(4096),
 }));
 
-/** Gemma 2: every second layer slides, the first one included. Source: `models/gemma2/modeling_gemma2.py`. */
-export const gemma2 = llamaLike({
-  name: "gemma2",
-  modelTypes: ["gemma2"],
-  architectures: ["Gemma2ForCausalLM"],
-  purpose: "text generation",
-  read,
-  habits: ({ attention_bias: bias, layer_types: types, sliding_window: window }, { sizes }) => ({
-    classes: "Gemma2",
-    bias: { qkv: bias, o: bias },
-    norms: SANDWICH_NORMS,
-    scaledEmbedding: true,
-    variants: slidingVariants(sizes.layers, window, (index) =>
-      types ? types[index] === "sliding_attention" : index % 2 === 0,
-    ),
-  }),
-});
+/** Every second layer slides, the first one included. */
+const gemma = (name: string, classes: string, norms: readonly string[]) =>
+  llamaLike({
+    name,
+    modelTypes: [name],
+    architectures: [`${classes}ForCausalLM`],
+    purpose: "text generation",
+    read,
+    habits: ({ attention_bias: bias, layer_types: types, sliding_window: window }, { sizes }) => ({
+      classes,
+      bias: { qkv: bias, o: bias },
+      norms,
+      scaledEmbedding: true,
+      variants: slidingVariants(
+        sizes.layers,
+        window,
+        slidingBy(types, (index) => index % 2 === 0),
+      ),
+    }),
+  });
+
+/** Gemma 2. Source: `models/gemma2/modeling_gemma2.py`. */
+export const gemma2 = gemma("gemma2", "Gemma2", SANDWICH_NORMS);
+
+/** VaultGemma: Gemma 2 with norms before each block only. Source: `models/vaultgemma/modeling_vaultgemma.py`. */
+export const vaultGemma = gemma("vaultgemma", "VaultGemma", [
+  "input_layernorm",
+  "pre_feedforward_layernorm",
+]);

@@ -1,17 +1,7 @@
-import {
-  flag,
-  integer,
-  list,
-  maybe,
-  or,
-  orNull,
-  positions,
-  reader,
-  text,
-} from "../config/schema.ts";
+import { flag, integer, or, reader } from "../config/schema.ts";
 import { causalLm, SANDWICH_NORMS } from "../towers/causal-lm.ts";
 import { rotaryKinds, slidingVariants } from "../towers/layer-variants.ts";
-import { decoderFields, decoderSizes } from "./decoder-config.ts";
+import { decoderFields, decoderSizes, slidingFields } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
 
 /** Gemma3TextConfig (transformers 5.18). */
@@ -28,9 +18,8 @@ const read = reader(() => ({
     tied: true,
   }),
   attention_bias: or(flag(), false),
-  sliding_window: or(orNull(positions()), 4096),
+  ...slidingFields(4096),
   sliding_window_pattern: or(integer(1, 1000), 6),
-  layer_types: maybe(list(text())),
 }));
 
 /** Gemma 3's language model: five sliding layers to one full. Source: `models/gemma3/modeling_gemma3.py`. */
@@ -39,6 +28,7 @@ export const gemma3Text = decoderOnly({
   modelTypes: ["gemma3_text"],
   architectures: ["Gemma3ForCausalLM"],
   purpose: "text generation",
+  stretched: true,
   build(raw, context, place) {
     const config = read(raw, context);
     const sizes = decoderSizes(config, context);

@@ -137,6 +137,7 @@ export const gemma3nText = decoderOnly({
       },
     );
     const head = lmHead({
+      copied: true,
       name: place.head.split(".").at(-1) ?? place.head,
       width,
       vocab,
@@ -168,8 +169,19 @@ interface Kind {
   readonly dtype: Dtype | "model";
 }
 
-/** In `Gemma3nTextDecoderLayer.forward`: the normed prediction, Laurel's output, attention's, its sum, and the result. */
-const ADDED = 5;
+/**
+ * Hidden states of one stream that are referenced at the peak of `Gemma3nTextDecoderLayer.forward`, besides its input, its
+ * predictions, `attn_laurel` (the residual) and `attn_norm` (the norm). The peak is inside the MLP: `down_proj` makes its result
+ * while the gate, its activation, `up_proj` and their product are still referenced.
+ * Source: `models/gemma3n/modeling_gemma3n.py` (transformers 5.18).
+ */
+const KEPT = [
+  "active_prediction_normed",
+  "laurel_output",
+  "attn",
+  "attn_gated",
+  "down_proj",
+] as const;
 
 /** The gate is a variable of its own, for the layers that keep only its largest values. */
 const keepsGate = (part: Module): Module =>
@@ -240,7 +252,7 @@ function layer(sizes: DecoderSizes, config: Config, { slides, shares, dtype }: K
         width,
         blocks: [{ run: "self_attn" }, { run: "mlp" }],
         // The other streams of its input, the predictions of all, and what Laurel and attention add to the active one.
-        keeps: 2 * streams - 1 + ADDED,
+        keeps: 2 * streams - 1 + KEPT.length,
       },
     },
   );

@@ -76,6 +76,7 @@ export function gemma4Language(raw: RawConfig, context: Context, place: Place, u
     },
   );
   const head = lmHead({
+    copied: true,
     name: place.head.split(".").at(-1) ?? place.head,
     width,
     vocab,

@@ -73,6 +73,7 @@ export const gemma4: Family = {
         { op: { kind: "merge", checked: true, kept: false, images: "copied" } },
       ),
       lmHead({
+        copied: true,
         width: language.width,
         vocab: language.vocab,
         tiedTo: tied && "model.language_model.embed_tokens.weight",

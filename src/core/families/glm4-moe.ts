@@ -1,9 +1,8 @@
 import { count, dimension, flag, or, reader } from "../config/schema.ts";
-import { mixtureOfExperts, router } from "../layers/experts.ts";
-import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { variantsBy } from "../towers/layer-variants.ts";
 import { decoderFields, rotatedValues } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
+import { sharedExperts } from "./shared-experts.ts";
 
 /** Glm4MoeConfig (transformers 5.18). */
 const read = reader(() => ({
@@ -39,17 +38,7 @@ export const glm4Moe = llamaLike({
   names: { num_local_experts: "n_routed_experts" },
   read,
   habits: (config, { sizes: { width, layers, headDim }, raw, context }) => {
-    const { moe_intermediate_size: inner, n_routed_experts: experts } = config;
-    const shared = config.n_shared_experts * inner;
-    const mixture = mixtureOfExperts("Glm4MoeMoE", "mlp", {
-      class: "Glm4MoeExperts",
-      width,
-      inner,
-      experts,
-      perToken: config.num_experts_per_tok,
-      router: router("Glm4MoeTopkRouter", "gate", width, experts, { corrected: true }),
-      extra: shared > 0 ? [gatedFeedForward("Glm4MoeMLP", "shared_experts", width, shared)] : [],
-    });
+    const mixture = sharedExperts(width, config, { classes: "Glm4Moe" });
     return {
       classes: "Glm4Moe",
       bias: { qkv: config.attention_bias },

@@ -1,7 +1,7 @@
-import { count, flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
+import { count, flag, or, reader } from "../config/schema.ts";
 import { mixtureOfExperts, router } from "../layers/experts.ts";
 import { slidingVariants } from "../towers/layer-variants.ts";
-import { decoderFields } from "./decoder-config.ts";
+import { decoderFields, slidingBy, slidingFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
 /** GptOssConfig (transformers 5.18). */
@@ -18,8 +18,7 @@ const read = reader(() => ({
     tied: false,
   }),
   attention_bias: or(flag(), true),
-  sliding_window: or(orNull(positions()), 128),
-  layer_types: maybe(list(text())),
+  ...slidingFields(128),
   num_local_experts: or(count(), 128),
   num_experts_per_tok: or(count(), 4),
 }));
@@ -54,8 +53,10 @@ export const gptOss = llamaLike({
         perToken: config.num_experts_per_tok,
         router: router("GptOssTopKRouter", "router", width, experts, { bias: true }),
       }),
-      variants: slidingVariants(layers, config.sliding_window, (index) =>
-        types ? types[index] === "sliding_attention" : index % 2 === 0,
+      variants: slidingVariants(
+        layers,
+        config.sliding_window,
+        slidingBy(types, (index) => index % 2 === 0),
       ),
     };
   },

@@ -1,4 +1,4 @@
-import { dimension, or, orNull, reader } from "../config/schema.ts";
+import { dimension, or, orNull, reader, text } from "../config/schema.ts";
 import { attention } from "../layers/attention.ts";
 import { plainFeedForward } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
@@ -18,6 +18,7 @@ const read = reader(() => ({
     tied: false,
   }),
   rotary_dim: or(orNull(dimension()), 64),
+  activation_function: or(text(), "gelu_new"),
 }));
 
 const family = (name: string, classes: string, fused: boolean, purpose: string) =>
@@ -71,10 +72,14 @@ const family = (name: string, classes: string, fused: boolean, purpose: string) 
               scores: "scaled-copy",
               cached: true,
             }),
-            plainFeedForward(`${classes}MLP`, "mlp", width, config.n_inner ?? 4 * width, [
-              "fc_in",
-              "fc_out",
-            ]),
+            plainFeedForward(
+              `${classes}MLP`,
+              "mlp",
+              width,
+              config.n_inner ?? 4 * width,
+              ["fc_in", "fc_out"],
+              { activation: config.activation_function },
+            ),
           ],
           blocks: ["attn", "mlp"],
           exit: [layerNorm("ln_f", width)],

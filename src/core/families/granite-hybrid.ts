@@ -8,6 +8,7 @@ import { those } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
+import { graniteSharedMlp } from "./granite-shared.ts";
 import { bambaFields, bambaSizes, checkedKinds, layerKinds } from "./mamba-config.ts";
 
 const CLASSES = "GraniteMoeHybrid";
@@ -75,18 +76,7 @@ export const graniteHybrid = decoderOnly({
             }),
           });
     const inner = config.shared_intermediate_size;
-    const shared = module(
-      `${CLASSES}MLP`,
-      "shared_mlp",
-      [
-        linear("input_linear", width, 2 * inner, {
-          bias: false,
-          divide: { by: "columns", units: inner },
-        }),
-        linear("output_linear", inner, width, { bias: false, divide: { by: "rows" } }),
-      ],
-      { op: { kind: "feed-forward", width, inner, gated: true, keepsGate: true } },
-    );
+    const shared = graniteSharedMlp(`${CLASSES}MLP`, width, inner);
     const layers = (attention: boolean, mixer: Module) =>
       stack(
         those(sizes.layers, (index) => (kinds?.[index] === "full_attention") === attention),

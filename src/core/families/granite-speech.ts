@@ -118,6 +118,7 @@ export const graniteSpeech: Family = {
         { op: { kind: "merge", checked: true, kept: true, waits: [text.width, text.width] } },
       ),
       lmHead({
+        copied: true,
         width: text.width,
         vocab: text.vocab,
         tiedTo: config.tie_word_embeddings && "model.language_model.embed_tokens.weight",

@@ -1,3 +1,4 @@
+import { albert } from "./albert.ts";
 import { apertus } from "./apertus.ts";
 import { arcee } from "./arcee.ts";
 import { ast } from "./ast.ts";
@@ -5,13 +6,16 @@ import { audioFlamingo3, musicFlamingo } from "./audio-flamingo3.ts";
 import { bamba } from "./bamba.ts";
 import { bark } from "./bark.ts";
 import { bart, m2m100, marian, mbart, pegasus } from "./bart.ts";
-import { bert, roberta, xlmRoberta } from "./bert.ts";
+import { bert, camembert, roberta, xlmRoberta } from "./bert.ts";
+import { bigBird } from "./big-bird.ts";
+import { bitnet } from "./bitnet.ts";
 import { bloom } from "./bloom.ts";
 import { canary } from "./canary.ts";
 import { clap } from "./clap.ts";
 import { cohere, cohere2 } from "./cohere.ts";
 import { cohereAsr } from "./cohere-asr.ts";
 import { csm } from "./csm.ts";
+import { cwm } from "./cwm.ts";
 import { dac } from "./dac.ts";
 import { data2vecAudio } from "./data2vec-audio.ts";
 import { dbrx } from "./dbrx.ts";
@@ -19,15 +23,18 @@ import { debertaV2 } from "./deberta.ts";
 import { deepseekV2, deepseekV3, glm4MoeLite } from "./deepseek.ts";
 import { dia } from "./dia.ts";
 import { distilbert } from "./distilbert.ts";
+import { dots1 } from "./dots1.ts";
+import { electra } from "./electra.ts";
 import { encodec } from "./encodec.ts";
 import { ernie45, ernie45Moe } from "./ernie4-5.ts";
+import { exaoneMoe } from "./exaone-moe.ts";
 import { exaone4 } from "./exaone4.ts";
 import { falcon } from "./falcon.ts";
 import { falconH1 } from "./falcon-h1.ts";
 import type { Family } from "./family.ts";
 import { funAsrNano } from "./fun-asr-nano.ts";
 import { gemma } from "./gemma.ts";
-import { gemma2 } from "./gemma2.ts";
+import { gemma2, vaultGemma } from "./gemma2.ts";
 import { gemma3 } from "./gemma3.ts";
 import { gemma3Text } from "./gemma3-text.ts";
 import { gemma3n } from "./gemma3n.ts";
@@ -37,29 +44,34 @@ import { gemma4Text } from "./gemma4-text.ts";
 import { glm, glm4 } from "./glm.ts";
 import { glmAsr } from "./glm-asr.ts";
 import { glm4Moe } from "./glm4-moe.ts";
+import { gptNeo } from "./gpt-neo.ts";
 import { gptNeoX } from "./gpt-neox.ts";
 import { gptOss } from "./gpt-oss.ts";
 import { gpt2, gptBigCode } from "./gpt2.ts";
 import { codegen, gptj } from "./gptj.ts";
-import { granite } from "./granite.ts";
 import { graniteHybrid } from "./granite-hybrid.ts";
-import { graniteMoe } from "./granite-moe.ts";
+import { graniteMoe, graniteMoeShared } from "./granite-moe.ts";
 import { graniteSpeech } from "./granite-speech.ts";
+import { gte, nomicBert } from "./gte.ts";
 import { helium } from "./helium.ts";
 import { speechT5HifiGan } from "./hifigan.ts";
 import { hubert } from "./hubert.ts";
 import { hunyuanDense, hunyuanMoe } from "./hunyuan.ts";
 import { internVl } from "./internvl.ts";
 import { jamba } from "./jamba.ts";
+import { jetmoe } from "./jetmoe.ts";
 import { kimiAudio } from "./kimi-audio.ts";
 import { kyutaiSpeechToText } from "./kyutai-speech-to-text.ts";
 import { lfm2, lfm2Moe } from "./lfm2.ts";
-import { llama } from "./llama.ts";
+import { granite, llama } from "./llama.ts";
 import { llama4, llama4Text } from "./llama4.ts";
 import { llava, llavaNext } from "./llava.ts";
+import { longcatFlash } from "./longcat-flash.ts";
+import { longformer } from "./longformer.ts";
 import { falconMamba, mamba, mamba2 } from "./mamba.ts";
 import { midashengLm } from "./midashenglm.ts";
 import { mimi } from "./mimi.ts";
+import { minicpm } from "./minicpm.ts";
 import { minicpm3 } from "./minicpm3.ts";
 import { minicpmo } from "./minicpmo.ts";
 import { minimax, minimaxM2 } from "./minimax.ts";
@@ -73,8 +85,10 @@ import { moonshine } from "./moonshine.ts";
 import { moonshineStreaming } from "./moonshine-streaming.ts";
 import { moshi } from "./moshi.ts";
 import { mossAudio, mossTranscribeDiarize } from "./moss.ts";
+import { mpnet } from "./mpnet.ts";
 import { mpt } from "./mpt.ts";
 import { musicgen, musicgenMelody } from "./musicgen.ts";
+import { nanochat } from "./nanochat.ts";
 import { nemotron } from "./nemotron.ts";
 import { nemotronH } from "./nemotron-h.ts";
 import { olmo, olmo2, olmo3, olmoe } from "./olmo.ts";
@@ -85,7 +99,7 @@ import { persimmon } from "./persimmon.ts";
 import { phi } from "./phi.ts";
 import { phi3 } from "./phi3.ts";
 import { phi4Multimodal } from "./phi4-multimodal.ts";
-import { qwen2Vl, qwen3Vl, qwen3VlMoe, qwen25Vl } from "./qwen-vl.ts";
+import { qwen2Vl, qwen3Vl, qwen3VlMoe, qwen25Vl, qwen35MoeVl, qwen35Vl } from "./qwen-vl.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen25Omni, qwen25OmniThinker } from "./qwen2_5-omni.ts";
 import { qwen2Audio } from "./qwen2-audio.ts";
@@ -103,6 +117,7 @@ import { seamless } from "./seamless.ts";
 import { seedOss } from "./seed-oss.ts";
 import { sew, sewD } from "./sew.ts";
 import { smollm3 } from "./smollm3.ts";
+import { solarOpen } from "./solar-open.ts";
 import { speechToText } from "./speech-to-text.ts";
 import { speechT5 } from "./speecht5.ts";
 import { stablelm } from "./stablelm.ts";
@@ -194,6 +209,8 @@ export const families: readonly Family[] = [
   qwen25Vl,
   qwen3Vl,
   qwen3VlMoe,
+  qwen35Vl,
+  qwen35MoeVl,
   llama4,
   mllama,
   llava,
@@ -239,11 +256,20 @@ export const families: readonly Family[] = [
   bert,
   roberta,
   xlmRoberta,
+  camembert,
   distilbert,
   debertaV2,
   modernbert,
+  albert,
+  electra,
+  mpnet,
+  longformer,
+  bigBird,
+  nomicBert,
+  gte,
   gemma,
   gemma2,
+  vaultGemma,
   phi,
   phi3,
   smollm3,
@@ -256,22 +282,28 @@ export const families: readonly Family[] = [
   opt,
   bloom,
   gptNeoX,
+  gptNeo,
   gptj,
   codegen,
   falcon,
   mpt,
   mixtral,
   phimoe,
+  jetmoe,
   gptOss,
   deepseekV2,
   deepseekV3,
   glm4MoeLite,
   glm4Moe,
+  dots1,
+  solarOpen,
+  longcatFlash,
   qwen3Next,
   qwen35,
   qwen35Moe,
   qwen2Moe,
   graniteMoe,
+  graniteMoeShared,
   olmo,
   olmo2,
   olmo3,
@@ -279,10 +311,12 @@ export const families: readonly Family[] = [
   glm,
   glm4,
   exaone4,
+  exaoneMoe,
   ernie45,
   ernie45Moe,
   minimax,
   minimaxM2,
+  minicpm,
   minicpm3,
   ministral,
   ministral3,
@@ -295,6 +329,9 @@ export const families: readonly Family[] = [
   hunyuanDense,
   hunyuanMoe,
   dbrx,
+  bitnet,
+  cwm,
+  nanochat,
 ];
 
 /** How a `model_type` serves as the language model of a composite one. */

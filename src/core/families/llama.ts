@@ -1,9 +1,8 @@
 import { flag, or, reader } from "../config/schema.ts";
-import { causalLm } from "../towers/causal-lm.ts";
-import { decoderFields, decoderSizes } from "./decoder-config.ts";
-import { decoderOnly } from "./decoder-only.ts";
+import { decoderFields } from "./decoder-config.ts";
+import { llamaLike } from "./decoder-only.ts";
 
-/** LlamaConfig (transformers 5.18). */
+/** LlamaConfig and GraniteConfig (transformers 5.18). Granite's four multipliers change values, not memory. */
 const read = reader(() => ({
   ...decoderFields({
     vocab: 32000,
@@ -20,19 +19,22 @@ const read = reader(() => ({
   mlp_bias: or(flag(), false),
 }));
 
+/** The decoder that the others descend from: two norms, grouped-query attention, a gated feed-forward. */
+const plain = (name: string, classes: string) =>
+  llamaLike({
+    name,
+    modelTypes: [name],
+    architectures: [`${classes}ForCausalLM`],
+    purpose: "text generation",
+    read,
+    habits: ({ attention_bias: bias, mlp_bias: feedForward }) => ({
+      classes,
+      bias: { qkv: bias, o: bias, feedForward },
+    }),
+  });
+
 /** Llama 1 to 3.3 and what is built like it (TinyLlama, SmolLM). Source: `models/llama/modeling_llama.py`. */
-export const llama = decoderOnly({
-  name: "llama",
-  modelTypes: ["llama"],
-  architectures: ["LlamaForCausalLM"],
-  purpose: "text generation",
-  build(raw, context, place) {
-    const config = read(raw, context);
-    const bias = config.attention_bias;
-    const habits = { classes: "Llama", bias: { qkv: bias, o: bias, feedForward: config.mlp_bias } };
-    return {
-      ...causalLm(decoderSizes(config, context), habits, place),
-      maxPositions: config.max_position_embeddings,
-    };
-  },
-});
+export const llama = plain("llama", "Llama");
+
+/** IBM Granite 3, dense. Source: `models/granite/modeling_granite.py`. */
+export const granite = plain("granite", "Granite");

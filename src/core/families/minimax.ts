@@ -1,11 +1,11 @@
-import { count, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
+import { count, or, reader } from "../config/schema.ts";
 import { correction, mixtureOfExperts, router } from "../layers/experts.ts";
 import { linear } from "../layers/linear.ts";
 import { rmsNorm } from "../layers/norm.ts";
 import type { DecoderSizes } from "../towers/causal-lm.ts";
 import { crossed, slidingVariants, variantsBy } from "../towers/layer-variants.ts";
 import { type Module, module } from "../tree/module.ts";
-import { decoderFields } from "./decoder-config.ts";
+import { decoderFields, slidingFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
 /** MiniMaxConfig and MiniMaxM2Config (transformers 5.18). */
@@ -23,8 +23,7 @@ const read = reader(() => ({
   }),
   num_local_experts: or(count(), 8),
   num_experts_per_tok: or(count(), 2),
-  sliding_window: or(orNull(positions()), null),
-  layer_types: maybe(list(text())),
+  ...slidingFields(null),
   block_size: or(count(), 256),
 }));
 const readM2 = reader(() => ({

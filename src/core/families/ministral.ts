@@ -1,6 +1,6 @@
-import { list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
+import { or, orNull, positions, reader } from "../config/schema.ts";
 import { slidingVariants } from "../towers/layer-variants.ts";
-import { decoderFields } from "./decoder-config.ts";
+import { decoderFields, slidingFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
 /** MinistralConfig and Ministral3Config (transformers 5.18). */
@@ -16,8 +16,7 @@ const read = reader(() => ({
     maxPositions: 131072,
     tied: false,
   }),
-  sliding_window: or(orNull(positions()), 4096),
-  layer_types: maybe(list(text())),
+  ...slidingFields(4096),
 }));
 const read3 = reader(() => ({
   ...decoderFields({

@@ -20,7 +20,7 @@ import { type Module, module, stack } from "../tree/module.ts";
 import type { Span } from "../tree/op.ts";
 import type { Context } from "./family.ts";
 import { checkedKinds } from "./mamba-config.ts";
-import { classifier, textEncoderFamily, vocabularyHead } from "./text-encoder.ts";
+import { classifier, textEncoderFamily, USUAL_ENDINGS, vocabularyHead } from "./text-encoder.ts";
 
 const FULL = "full_attention";
 const SLIDING = "sliding_attention";
@@ -150,14 +150,7 @@ export const modernbert = textEncoderFamily({
   classes: "ModernBert",
   base: "model",
   purpose: "text representations and classification",
-  architectures: [
-    "Model",
-    "ForMaskedLM",
-    "ForSequenceClassification",
-    "ForTokenClassification",
-    "ForQuestionAnswering",
-    "ForMultipleChoice",
-  ],
+  architectures: USUAL_ENDINGS,
   pooled: false,
   read(raw, context) {
     const config = read(raw, context);

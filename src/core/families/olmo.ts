@@ -1,9 +1,9 @@
-import { count, flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
+import { count, flag, or, reader } from "../config/schema.ts";
 import { mixtureOfExperts, router } from "../layers/experts.ts";
 import { layerNorm, rmsNorm } from "../layers/norm.ts";
 import { type DecoderSizes, POST_NORMS } from "../towers/causal-lm.ts";
 import { rotaryKinds, slidingVariants } from "../towers/layer-variants.ts";
-import { decoderFields } from "./decoder-config.ts";
+import { decoderFields, slidingBy, slidingFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
 const dense = () => ({
@@ -25,8 +25,7 @@ const dense = () => ({
 const read = reader(dense);
 const read3 = reader(() => ({
   ...dense(),
-  sliding_window: or(orNull(positions()), 4096),
-  layer_types: maybe(list(text())),
+  ...slidingFields(4096),
 }));
 const readMoe = reader(() => ({
   ...decoderFields({
@@ -88,8 +87,7 @@ export const olmo3 = llamaLike({
   purpose: "text generation",
   read: read3,
   habits: ({ attention_bias: bias, layer_types: types, sliding_window: window }, { sizes }) => {
-    const slides = (index: number) =>
-      types ? types[index] === "sliding_attention" : (index + 1) % 4 !== 0;
+    const slides = slidingBy(types, (index) => (index + 1) % 4 !== 0);
     return {
       classes: "Olmo3",
       bias: { qkv: bias, o: bias },

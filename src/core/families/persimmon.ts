@@ -37,6 +37,7 @@ export const persimmon = llamaLike({
         ["o", "dense"],
       ],
       bias: true,
+      habits: { sliced: rotatedValues(headDim, raw, context, 0.5) },
     },
     normedHeads: config.qk_layernorm && [
       layerNorm("q_layernorm", headDim),

@@ -1,4 +1,4 @@
-import { flag, or, reader } from "../config/schema.ts";
+import { flag, or, reader, text } from "../config/schema.ts";
 import { plainFeedForward } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { PARALLEL_NORMS } from "../towers/causal-lm.ts";
@@ -19,6 +19,7 @@ const read = reader(() => ({
     tied: false,
   }),
   qk_layernorm: or(flag(), false),
+  hidden_act: or(text(), "gelu_new"),
 }));
 
 /** Phi 1, 1.5 and 2: biases everywhere, the head included. Source: `models/phi/modeling_phi.py`. */
@@ -30,6 +31,7 @@ export const phi = llamaLike({
   read,
   habits: (config, { sizes: { width, inner, heads, headDim }, raw, context }) => {
     const share = Math.floor(width / heads);
+    const rotated = rotatedValues(headDim, raw, context, 0.5);
     return {
       classes: "Phi",
       bias: { qkv: true, o: true, head: true },
@@ -43,13 +45,16 @@ export const phi = llamaLike({
           ["v", "v_proj"],
           ["o", "dense"],
         ],
+        habits: { sliced: rotated },
       },
       normedHeads: config.qk_layernorm && [
         layerNorm("q_layernorm", share),
         layerNorm("k_layernorm", share),
       ],
-      feedForward: plainFeedForward("PhiMLP", "mlp", width, inner, ["fc1", "fc2"]),
-      rotated: rotatedValues(headDim, raw, context, 0.5),
+      feedForward: plainFeedForward("PhiMLP", "mlp", width, inner, ["fc1", "fc2"], {
+        activation: config.hidden_act,
+      }),
+      rotated,
     };
   },
 });

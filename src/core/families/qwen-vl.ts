@@ -5,16 +5,17 @@ import { languageHead, type Place } from "../towers/causal-lm.ts";
 import { type Module, module } from "../tree/module.ts";
 import type { VisionGeometry } from "../vision/geometry.ts";
 import { type Context, type Family, type LanguagePart, sectionOf, statedDtype } from "./family.ts";
+import { PIXELS_OF_QWEN2_VL, PIXELS_OF_QWEN3_VL, qwenImages } from "./qwen-images.ts";
 import {
-  PIXELS_OF_QWEN2_VL,
-  PIXELS_OF_QWEN3_VL,
   qwen2VlVision,
   qwen3VlMoeVision,
   qwen3VlVision,
   qwen25VlVision,
-  qwenImages,
+  qwen35MoeVision,
+  qwen35Vision,
 } from "./qwen-vision-config.ts";
 import { qwen2VlText, qwen25VlText } from "./qwen2-text.ts";
+import { qwen35Moe as qwen35MoeText, qwen35 as qwen35Text } from "./qwen3-next.ts";
 import { qwen3VlMoeText, qwen3VlText } from "./qwen3-text.ts";
 
 const ofQwen2 = (raw: RawConfig, context: Context) =>
@@ -106,5 +107,25 @@ export const qwen3VlMoe = qwenVl({
   vision: qwen3VlMoeVision,
   images: ofQwen3,
   text: qwen3VlMoeText,
+  flat: false,
+});
+
+/** Qwen3.5: delta nets and attention in the language model. Source: `models/qwen3_5/modeling_qwen3_5.py`. */
+export const qwen35Vl = qwenVl({
+  name: "qwen3_5",
+  classes: "Qwen3_5",
+  vision: qwen35Vision,
+  images: ofQwen3,
+  text: qwen35Text.language,
+  flat: false,
+});
+
+/** Qwen3.5 with experts. Source: `models/qwen3_5_moe/modeling_qwen3_5_moe.py`. */
+export const qwen35MoeVl = qwenVl({
+  name: "qwen3_5_moe",
+  classes: "Qwen3_5Moe",
+  vision: qwen35MoeVision,
+  images: ofQwen3,
+  text: qwen35MoeText.language,
   flat: false,
 });

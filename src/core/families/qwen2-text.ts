@@ -2,7 +2,8 @@ import type { RawConfig } from "../config/raw.ts";
 import { dimension, maybe, or, reader } from "../config/schema.ts";
 import { causalLm, type DecoderHabits, type Place } from "../towers/causal-lm.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
-import { type Context, type LanguagePart, statedDtype } from "./family.ts";
+import { languagePart } from "./decoder-only.ts";
+import type { Context, LanguagePart } from "./family.ts";
 import { qwenSlidingFields, qwenVariants } from "./qwen2.ts";
 
 interface Recipe {
@@ -36,7 +37,7 @@ function qwen2Text(recipe: Recipe) {
     const { head_dim, ...rest } = config;
     const sizes = decoderSizes(readsHeadDim ? config : rest, context);
     const embeddingWidth = embedded === undefined ? undefined : config.embedding_size;
-    return {
+    const built = {
       ...causalLm(
         { ...sizes, ...(embeddingWidth !== undefined && { embeddingWidth }) },
         { classes, own, bias: { qkv: true }, variants: qwenVariants(config) },
@@ -44,8 +45,8 @@ function qwen2Text(recipe: Recipe) {
       ),
       embeddingWidth: embeddingWidth ?? sizes.width,
       maxPositions: config.max_position_embeddings,
-      dtype: statedDtype(raw),
     };
+    return languagePart(built, raw, context);
   };
 }
 

@@ -19,7 +19,8 @@ import { type LayerVariant, slidingVariants } from "../towers/layer-variants.ts"
 import { those, upTo } from "../tree/indices.ts";
 import { type Module, stack } from "../tree/module.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
-import { type Context, type LanguagePart, statedDtype } from "./family.ts";
+import { languagePart } from "./decoder-only.ts";
+import type { Context, LanguagePart } from "./family.ts";
 
 interface Recipe {
   readonly classes: string;
@@ -84,7 +85,7 @@ function qwen3Text(recipe: Recipe) {
             { indices: those(sizes.layers, sparse), feedForward: block(), ...span },
             { indices: those(sizes.layers, (index) => !sparse(index)), ...span },
           ];
-    return {
+    const built = {
       ...causalLm(
         sizes,
         {
@@ -99,8 +100,8 @@ function qwen3Text(recipe: Recipe) {
       ),
       inner: sizes.inner,
       maxPositions: config.max_position_embeddings,
-      dtype: statedDtype(raw),
     };
+    return languagePart(built, raw, context);
   };
 }
 

@@ -76,7 +76,14 @@ export function seamlessText(
     ],
     {
       component: `text_${side}`,
-      op: { kind: "tower", side, width, ...(side === "encoder" && { reads: "text" }) },
+      op: {
+        kind: "tower",
+        side,
+        width,
+        // Sinusoids of every sequence's own positions.
+        positions: "each",
+        ...(side === "encoder" && { reads: "text" }),
+      },
     },
   );
 }

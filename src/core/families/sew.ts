@@ -86,7 +86,12 @@ function squeezedBody(
         upsample: module(`${classes}Upsampling`, "upsample", [
           linear("projection", width, width * factor),
         ]),
-        entry: convolutionEntry(convolutions),
+        entry: convolutionEntry(convolutions, {
+          width,
+          kernel: config.num_conv_pos_embeddings,
+          groups,
+          squeeze: factor,
+        }),
       }),
     ],
     tensors: maskVector(raw, context, width),

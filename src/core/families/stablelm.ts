@@ -36,8 +36,10 @@ export const stablelm = llamaLike({
       module("StableLmLayerNormPerHead", name, [
         stack(upTo(count), layerNorm("norms", headDim, { bias: false })),
       ]);
+    const rotated = rotatedValues(headDim, raw, context, 0.25);
     return {
       classes: "StableLm",
+      attention: { habits: { sliced: rotated } },
       bias: { qkv: config.use_qkv_bias },
       norm: layerNorm,
       normedHeads: config.qk_layernorm && [
@@ -45,7 +47,8 @@ export const stablelm = llamaLike({
         perHead("k_layernorm", kvHeads),
       ],
       ...(config.use_parallel_residual && { norms: PARALLEL_NORMS }),
-      rotated: rotatedValues(headDim, raw, context, 0.25),
+      ...(!config.use_parallel_residual && { keepsFirst: 2 }),
+      rotated,
     };
   },
 });

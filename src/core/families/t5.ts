@@ -1,5 +1,5 @@
 import { type RawConfig, within } from "../config/raw.ts";
-import { count, dimension, maybe, or, reader, text } from "../config/schema.ts";
+import { count, dimension, flag, maybe, or, reader, text } from "../config/schema.ts";
 import { InputError, shown } from "../errors.ts";
 import { embedding } from "../layers/embedding.ts";
 import { linear } from "../layers/linear.ts";
@@ -30,6 +30,7 @@ const member = (sizes: Member) => ({
     num_heads: or(dimension(), sizes.heads),
     relative_attention_num_buckets: or(dimension(), 32),
     feed_forward_proj: or(text(), sizes.feedForward),
+    is_gated_act: maybe(flag()),
   })),
 });
 
@@ -69,7 +70,9 @@ function sizesOf(
       headDim: config.d_kv,
       inner: config.d_ff,
       buckets: config.relative_attention_num_buckets,
-      gated: first === "gated",
+      gated: config.is_gated_act ?? first === "gated",
+      // T5Config: "gated-gelu" means `gelu_new`.
+      activation: config.feed_forward_proj === "gated-gelu" ? "gelu_new" : (rest[0] ?? first),
       biased: classes === "UMT5" ? "all" : "first",
     },
     layers: config.num_layers,

@@ -40,6 +40,16 @@ interface Recipe<B extends Body> extends Pick<Family, "name" | "purpose"> {
   readonly pooled: boolean;
 }
 
+/** What most of them are published as; the first is described where a config names none. */
+export const USUAL_ENDINGS = [
+  "Model",
+  "ForMaskedLM",
+  "ForSequenceClassification",
+  "ForTokenClassification",
+  "ForQuestionAnswering",
+  "ForMultipleChoice",
+] as const;
+
 /** A family of encoders that read a text as a whole and keep nothing. */
 export const textEncoderFamily = <B extends Body>(recipe: Recipe<B>): Family => ({
   name: recipe.name,

@@ -79,7 +79,12 @@ export function wav2vec2Body(raw: RawConfig, context: Context, habits: Wav2Vec2H
           groups,
           batchNormed: habits.batchNormedPositions ?? false,
         }),
-        convolutionEntry(convolutions),
+        convolutionEntry(
+          convolutions,
+          habits.batchNormedPositions
+            ? undefined
+            : { width, kernel: config.num_conv_pos_embeddings, groups },
+        ),
       ),
       adapter?.module,
     ],

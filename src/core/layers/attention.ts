@@ -34,7 +34,15 @@ export interface AttentionOptions {
   /** What else the engines need to know of how it is computed. */
   readonly habits?: Pick<
     AttentionOp,
-    "always" | "returns" | "sinks" | "paddedDim" | "packed" | "masked" | "fused" | "turned"
+    | "always"
+    | "returns"
+    | "sinks"
+    | "paddedDim"
+    | "sliced"
+    | "turns"
+    | "packed"
+    | "masked"
+    | "fused"
   >;
   /** Whether keys and values are kept between decoding steps; bidirectional encoders keep none. */
   readonly cached: boolean;
@@ -104,6 +112,7 @@ export function attention(className: string, name: string, options: AttentionOpt
       over,
       span: options.span,
       scores: options.scores,
+      ...(options.names.some(([which]) => which === "qkv") && { fused: true as const }),
       ...options.habits,
     },
     ...(state && { state }),

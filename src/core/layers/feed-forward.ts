@@ -1,4 +1,5 @@
 import { type Module, module } from "../tree/module.ts";
+import { activationSteps } from "./activation.ts";
 import { linear } from "./linear.ts";
 
 interface GatedOptions {
@@ -9,6 +10,8 @@ interface GatedOptions {
   readonly outputs?: number;
   /** Two names: gate and up are one matrix of twice the inner width. */
   readonly names?: readonly [gate: string, up: string, down: string] | readonly [string, string];
+  /** As transformers calls it: matters where it is computed in plain steps. */
+  readonly activation?: string | undefined;
 }
 
 /** `down(act(gate(x)) · up(x))`: the feed-forward of Llama and its descendants (SwiGLU, Shazeer 2020). */
@@ -44,6 +47,7 @@ export function gatedFeedForward(
         inner,
         gated: true,
         ...(names.length === 2 && { keepsGate: true as const }),
+        ...activationSteps(options.activation),
       },
     },
   );
@@ -53,6 +57,8 @@ interface PairOptions {
   readonly bias?: boolean;
   /** Stored as GPT-2 stores its matrices. */
   readonly transposed?: boolean;
+  /** As transformers calls it: matters where it is computed in plain steps. */
+  readonly activation?: string | undefined;
 }
 
 /** `fc2(act(fc1(x)))` as a module of its own. */
@@ -65,7 +71,13 @@ export function plainFeedForward(
   options: PairOptions = {},
 ): Module {
   return module(className, name, feedForwardPair(width, inner, names, options), {
-    op: { kind: "feed-forward", width, inner, gated: false },
+    op: {
+      kind: "feed-forward",
+      width,
+      inner,
+      gated: false,
+      ...activationSteps(options.activation),
+    },
   });
 }
 
@@ -74,7 +86,7 @@ export function feedForwardPair(
   width: number,
   inner: number,
   names: readonly [string, string] = ["fc1", "fc2"],
-  options: PairOptions = {},
+  { activation: _, ...options }: PairOptions = {},
 ): Module[] {
   return [
     linear(names[0], width, inner, { ...options, divide: { by: "columns" } }),

@@ -11,20 +11,23 @@ import type { Scheme } from "./scheme.ts";
 const INSIDE = ["text_config", "thinker_config", "language_config", "llm_config"];
 const KEYS = ["quantization_config", "compression_config"];
 
-/** The scheme that a config states for its checkpoint, if any; one that is not known is said to be passed over. */
-export function readQuantization(raw: RawConfig, assumptions: Set<string>): Scheme | undefined {
+/** What a config states for its checkpoint. */
+export interface StatedQuantization {
+  readonly quantization?: Scheme;
+  /** The name of one that is not known here. */
+  readonly unreadQuantization?: string;
+}
+
+export function readQuantization(raw: RawConfig): StatedQuantization {
   const found = sectionOf(raw, "", 2);
-  if (!found) return undefined;
+  if (!found) return {};
   const [quantization, path] = found;
   const door: Door = { path, defaulted: new Set() };
   const method = methodOf(quantization, door);
   const scheme = method === undefined ? undefined : READERS[method]?.(quantization, door);
-  if (!scheme) {
-    assumptions.add(
-      `The config's ${path} (${shown(own(quantization, "quant_method") ?? null)}) is not a quantisation that is known here: the weights are counted unquantised. --quantization says otherwise.`,
-    );
-  }
-  return scheme;
+  return scheme
+    ? { quantization: scheme }
+    : { unreadQuantization: `${path} (${shown(own(quantization, "quant_method") ?? null)})` };
 }
 
 function sectionOf(

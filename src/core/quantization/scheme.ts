@@ -59,6 +59,14 @@ export interface Format {
   readonly plain?: true;
 }
 
+/** Copies of a tensor that a checkpoint holds alike. */
+export interface StoredCopies {
+  readonly copies: number;
+  readonly parts: readonly Part[];
+  /** As codes; otherwise as numbers of a dtype. */
+  readonly packed: boolean;
+}
+
 /** Which tensors are stored how. */
 export interface Scheme {
   /** "AWQ 4-bit, groups of 128" */
@@ -71,6 +79,13 @@ export interface Scheme {
   differs(weight: Weight): boolean;
   /** Undefined: stored as the model's other tensors are. */
   formatOf(weight: Weight): Format | undefined;
+  /**
+   * What a checkpoint's header has of a tensor, named with the positions of its stack ("layers.{0-31}.fc1.weight"); copies
+   * that are left out are numbers. Undefined: nothing, and {@link formatOf} decides.
+   */
+  stored?(pattern: string): readonly StoredCopies[] | undefined;
+  /** The dtype that engines which keep no blocks unpack them to. */
+  readonly unpacksTo?: Dtype;
 }
 
 export const part = (what: string, count: number, size: number, unit: string): Part => ({

@@ -1,8 +1,8 @@
 import { bytesOf, type Dtype } from "../dtype.ts";
-import { countOf } from "../tree/indices.ts";
+import { countOf, printIndices } from "../tree/indices.ts";
 import type { Component, Module } from "../tree/module.ts";
 import type { AttentionOp, Op } from "../tree/op.ts";
-import { elementsPerRank, type Tensor } from "../tree/tensor.ts";
+import { elements, elementsPerRank, type Tensor } from "../tree/tensor.ts";
 import { type Copy, copiesOf, layersOf, type Segment } from "./copies.ts";
 import { matrixOf } from "./matrix.ts";
 import { type Format, type Part, part, type Role, type Scheme, type Weight } from "./scheme.ts";
@@ -65,6 +65,30 @@ export function storedTensors(
             : [plainPart(tensor, storage)],
         });
       };
+      const held = here.whole
+        ? undefined
+        : quantization?.stored?.(patternOf(here.segments, tensor));
+      if (held) {
+        let left = here.copies;
+        for (const { copies, parts, packed } of held) {
+          // A server makes room for numbers in the model's dtype, whatever the file has them in.
+          if (serves && !packed) continue;
+          left -= copies;
+          const one = elementsPerRank(tensor, storage.tensorParallel);
+          const share = one / elements(tensor.shape);
+          out.push({
+            component,
+            copies,
+            elements: one,
+            quantised: packed,
+            parts: parts.map(({ what, count, size, unit }) =>
+              part(what, Math.ceil(count * share), size, unit),
+            ),
+          });
+        }
+        if (left > 0) add(left, undefined);
+        continue;
+      }
       if (!quantization || here.whole || tensor.dtype !== undefined) {
         add(here.copies, undefined);
         continue;
@@ -97,6 +121,9 @@ export function storedTensors(
   });
   return out;
 }
+
+const patternOf = (segments: readonly Segment[], { name }: Tensor): string =>
+  [...segments.map((one) => (typeof one === "string" ? one : printIndices(one))), name].join(".");
 
 interface Above {
   readonly component: Component | undefined;
@@ -148,7 +175,8 @@ function formats(
 function plainPart(tensor: Tensor, storage: Storage): Part {
   const { precision, quantization, tensorParallel } = storage;
   const rest = quantization ? restDtype(storage) : precision;
-  const dtype = tensor.dtype !== undefined && isWhole(rest) ? tensor.dtype : rest;
+  const kept = tensor.dtype ?? tensor.dtypeFor?.[rest];
+  const dtype = kept !== undefined && isWhole(rest) ? kept : rest;
   return part("parameters", elementsPerRank(tensor, tensorParallel), bytesOf(dtype), dtype);
 }
 

@@ -114,11 +114,14 @@ function header(report: MemoryReport, style: Style): string[] {
   ];
   const how = [
     report.quantization ? `${report.quantization.scheme} weights` : `${report.precision} weights`,
-    `${report.kvCacheDtype} KV cache`,
-    `batch ${grouped(workload.batchSize)}`,
+    // Without an engine there are weights alone: nothing is known of a cache.
+    report.engine === "none" ? "" : `${report.kvCacheDtype} KV cache`,
+    report.engine === "none" ? "" : `batch ${grouped(workload.batchSize)}`,
     workload.tensorParallelSize > 1 ? `tensor parallel ${workload.tensorParallelSize}` : "",
     workload.pipelineParallelSize > 1 ? `pipeline parallel ${workload.pipelineParallelSize}` : "",
-    `engine ${report.engine}`,
+    report.engine === "none"
+      ? "weights alone, from the checkpoint's header"
+      : `engine ${report.engine}`,
   ];
   return [
     style.strong(report.model ?? report.architecture),

@@ -97,7 +97,16 @@ export function bartHalf(
       habits.embeddingNorm ? layerNorm("layernorm_embedding", width) : undefined,
       norms === "before" ? layerNorm("layer_norm", width) : undefined,
     ],
-    { component: side, op: { kind: "tower", side, width } },
+    {
+      component: side,
+      op: {
+        kind: "tower",
+        side,
+        width,
+        // Only a stored table of sinusoids is read by position; the others are by every sequence's own ids.
+        positions: habits.positions === "stored-sinusoids" ? "once" : "each",
+      },
+    },
   );
 }
 

@@ -4,7 +4,7 @@ import { linear } from "../layers/linear.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
-import type { AttentionOp, Op, ScoreStyle } from "../tree/op.ts";
+import type { AttentionOp, Op, ScoreStyle, Span } from "../tree/op.ts";
 import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
 
 const PROJECTIONS = [
@@ -31,6 +31,8 @@ export interface BertLayerOptions {
   readonly attention?: Pick<AttentionOp, "always" | "returns" | "relative">;
   /** How many positions see each other, where it is not all of them. */
   readonly chunk?: number;
+  /** What a position sees, where it is neither everything nor a chunk. */
+  readonly span?: Span;
   /** Hidden states that the layer keeps besides the usual ones. */
   readonly keeps?: number;
   /** "after": norms lie in the two output modules (BERT); "before": they are the caller's. */
@@ -47,7 +49,7 @@ export function splitAttention(options: BertLayerOptions): Module {
     bias,
     span:
       chunk === undefined
-        ? { kind: "full" }
+        ? (options.span ?? { kind: "full" })
         : { kind: "chunk", size: chunk, causal: false, folded: true },
     scores: options.scores,
     cached: false,
@@ -111,6 +113,8 @@ export interface BertSizes {
   readonly heads: number;
   readonly positions: number;
   readonly types: number;
+  /** Width of the tables, where a projection after them brings them to the layers' (ELECTRA). */
+  readonly embedded?: number;
 }
 
 export interface BertHabits {
@@ -128,6 +132,12 @@ export interface BertHabits {
   /** Whether the checkpoint stores the tables of position and type indices. */
   readonly storedIndices: boolean;
   readonly scores: ScoreStyle;
+  /** Whether there are buffers of indices at all. True unless stated. */
+  readonly indices?: boolean;
+  /** The pooler is a matrix of that name itself (BigBird), not a module that holds one. */
+  readonly flatPooler?: boolean;
+  /** What the layers have of their own. */
+  readonly layer?: Pick<BertLayerOptions, "bias" | "extra" | "span">;
   /** Whether it is the encoder whose positions a workload counts; not where a model hears and this is its text side. */
   readonly tower: boolean;
 }
@@ -142,9 +152,10 @@ export function bertEncoder(sizes: BertSizes, habits: BertHabits): Module {
     dtype: "int64",
     persistent: habits.storedIndices,
   }));
-  const table = embedding("position_embeddings", positions, width);
+  const { embedded = width } = sizes;
+  const table = embedding("position_embeddings", positions, embedded);
   const { wordsTiedTo } = habits;
-  const own = embedding("word_embeddings", vocab, width, { component: words, divided: true });
+  const own = embedding("word_embeddings", vocab, embedded, { component: words, divided: true });
   const embeddings = module(
     `${classes}Embeddings`,
     "embeddings",
@@ -153,23 +164,36 @@ export function bertEncoder(sizes: BertSizes, habits: BertHabits): Module {
         ? own
         : { ...own, tensors: own.tensors.map((tensor) => ({ ...tensor, tiedTo: wordsTiedTo })) },
       habits.positionsLast ? undefined : table,
-      embedding("token_type_embeddings", types, width),
-      layerNorm("LayerNorm", width),
+      embedding("token_type_embeddings", types, embedded),
+      layerNorm("LayerNorm", embedded),
       habits.positionsLast ? table : undefined,
     ],
-    { buffers: indices },
+    habits.indices === false ? {} : { buffers: indices },
   );
-  const layer = bertLayer({ classes, width, inner, heads, scores: habits.scores, norms: "after" });
+  const { scores } = habits;
+  const layer = bertLayer({
+    classes,
+    width,
+    inner,
+    heads,
+    scores,
+    norms: "after",
+    ...habits.layer,
+  });
+  const pool = (name: string) => linear(name, width, width);
   return module(
     `${classes}Model`,
     habits.name,
     [
       embeddings,
+      embedded === width ? undefined : linear("embeddings_project", embedded, width),
       module(`${classes}Encoder`, "encoder", [stack(upTo(layers), layer)], {
         ...(habits.tower && { op: { kind: "tower", side: "encoder", width } }),
       }),
       habits.pooled
-        ? module(`${classes}Pooler`, "pooler", [linear("dense", width, width)])
+        ? habits.flatPooler
+          ? pool("pooler")
+          : module(`${classes}Pooler`, "pooler", [pool("dense")])
         : undefined,
     ],
     { component },

@@ -86,6 +86,8 @@ export interface DecoderHabits {
   readonly feedForward?: Module;
   /** The embedding is scaled by a number that lives in a buffer, of fp32 unless another is named (Gemma). */
   readonly scaledEmbedding?: boolean | Dtype;
+  /** Hidden states of the first block that keep a name while the later ones run. */
+  readonly keepsFirst?: number;
   /** Modules of every layer besides attention, feed-forward and norms, after them. */
   readonly extra?: readonly Module[];
   /** In place of the token table, after the layers: tables of codes (a talker's). */
@@ -98,6 +100,8 @@ export interface DecoderHabits {
   readonly rotated?: number;
   /** Whether the head computes logits for the whole prompt or, with `logits_to_keep`, only for the last position. */
   readonly logits?: "all" | "last";
+  /** Something scales or caps the logits, which makes a second tensor. */
+  readonly copiedLogits?: true;
 }
 
 export const PROJECTIONS = [
@@ -153,6 +157,7 @@ export function causalLm(
     rotary: rotated * Math.max(1, habits.rotaryKinds?.length ?? 1),
     headBias: habits.bias?.head,
     logits: habits.logits,
+    copiedLogits: habits.copiedLogits,
   });
 }
 
@@ -192,10 +197,13 @@ interface Shell {
   readonly children: readonly (Module | undefined)[];
   /** Width of the cosines and sines that are made once for all layers. */
   readonly rotary?: number | undefined;
+  /** Learned positions: of each sequence, or once for all. */
+  readonly positions?: "each" | "once";
   readonly headBias?: boolean | undefined;
   /** Width that the head takes, where the backbone projects its own to another one. */
   readonly headWidth?: number;
   readonly logits?: "all" | "last" | undefined;
+  readonly copiedLogits?: true | undefined;
 }
 
 /** A backbone and its head, whatever lies in the backbone. */
@@ -203,12 +211,19 @@ export function languageModel(shell: Shell): LanguageModel {
   const { place, vocab, width, rotary } = shell;
   const backbone = module(shell.class, lastOf(place.backbone), shell.children, {
     component: "text_model",
-    op: { kind: "tower", side: "decoder", width, ...(rotary !== undefined && { rotary }) },
+    op: {
+      kind: "tower",
+      side: "decoder",
+      width,
+      ...(rotary !== undefined && { rotary }),
+      ...(shell.positions && { positions: shell.positions }),
+    },
   });
   const sizes = { width: shell.headWidth ?? width, vocab, tied: shell.tiedTo !== undefined };
   const head = languageHead(sizes, place, shell.logits, {
     tokens: shell.tiedTo,
     bias: shell.headBias,
+    copied: shell.copiedLogits,
   });
   return { backbone, head, width, vocab };
 }
@@ -219,6 +234,8 @@ interface HeadOptions {
   /** Path of the token table below the backbone. */
   readonly tokens?: string | undefined;
   readonly bias?: boolean | undefined;
+  /** Something scales or caps the logits. */
+  readonly copied?: true | undefined;
 }
 
 /**
@@ -229,7 +246,7 @@ export function languageHead(
   { width, vocab, tied }: Pick<DecoderSizes, "width" | "vocab" | "tied">,
   place: Place,
   positions: "all" | "last" = "last",
-  { tokens = "embed_tokens", bias = false }: HeadOptions = {},
+  { tokens = "embed_tokens", bias = false, copied }: HeadOptions = {},
 ): Module {
   return {
     ...linear(lastOf(place.head), width, vocab, {
@@ -238,7 +255,7 @@ export function languageHead(
       divide: { by: "columns" },
       ...(tied && { tiedTo: `${place.backbone}.${tokens}.weight` }),
     }),
-    op: { kind: "head", vocab, positions },
+    op: { kind: "head", vocab, positions, ...(copied && { copied }) },
   };
 }
 
@@ -275,6 +292,14 @@ function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: Layer
     own.layer ?? `${classes}DecoderLayer`,
     "layers",
     [attend, feedForward, ...norms.map((name) => norm(name, width)), ...(habits.extra ?? [])],
-    { op: { kind: "layer", width, blocks: [{ run: attend.name }, { run: feedForward.name }] } },
+    {
+      op: {
+        kind: "layer",
+        width,
+        blocks: [{ run: attend.name }, { run: feedForward.name }],
+        ...(norms === POST_NORMS && { norms: "after" as const }),
+        ...(habits.keepsFirst !== undefined && { keepsFirst: habits.keepsFirst }),
+      },
+    },
   );
 }

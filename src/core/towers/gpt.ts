@@ -24,6 +24,10 @@ export interface GptParts {
   /** What follows the layers. */
   readonly exit: readonly (Module | undefined)[];
   readonly rotary?: number;
+  /** Learned positions: of each sequence, or once for all. */
+  readonly positions?: "each" | "once";
+  /** Hidden states of the first block that keep a name while the later ones run. */
+  readonly keepsFirst?: number;
   readonly headBias?: boolean;
 }
 
@@ -32,7 +36,12 @@ export function gptModel(parts: GptParts, place: Place): LanguageModel {
   const { classes, vocab, width, tokens, tokenWidth = width } = parts;
   const blocks = parts.blocks.map((run) => ({ run }));
   const layer = module(classes[1], parts.stack, parts.layer, {
-    op: { kind: "layer", width, blocks },
+    op: {
+      kind: "layer",
+      width,
+      blocks,
+      ...(parts.keepsFirst !== undefined && { keepsFirst: parts.keepsFirst }),
+    },
   });
   return languageModel({
     class: classes[0],
@@ -49,5 +58,6 @@ export function gptModel(parts: GptParts, place: Place): LanguageModel {
     headWidth: tokenWidth,
     headBias: parts.headBias,
     ...(parts.rotary !== undefined && { rotary: parts.rotary }),
+    ...(parts.positions && { positions: parts.positions }),
   });
 }

@@ -39,7 +39,7 @@ export function llama4Vision(name: string, sizes: Sizes): Module {
         span: { kind: "full" },
         scores: "fp32-softmax",
         cached: false,
-        habits: { turned: "fp32" },
+        habits: { turns: "fp32" },
       }),
       plainFeedForward("Llama4VisionMLP", "mlp", width, inner),
       layerNorm("input_layernorm", width),

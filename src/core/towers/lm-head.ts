@@ -10,6 +10,8 @@ interface Head {
   readonly tiedTo?: string | false;
   /** See the head op: "last" where the forward takes `logits_to_keep`. */
   readonly positions: "all" | "last";
+  /** Something scales or caps the logits, which makes a second tensor. */
+  readonly copied?: true;
 }
 
 /** Output logits over a vocabulary, for models whose own config (not the text model's) says whether the head is tied. */
@@ -20,6 +22,7 @@ export function lmHead({
   bias = false,
   tiedTo,
   positions,
+  copied,
 }: Head): Module {
   const head = linear(name, width, vocab, {
     bias,
@@ -27,5 +30,5 @@ export function lmHead({
     divide: { by: "columns" },
     ...(tiedTo && { tiedTo }),
   });
-  return { ...head, op: { kind: "head", vocab, positions } };
+  return { ...head, op: { kind: "head", vocab, positions, ...(copied && { copied }) } };
 }

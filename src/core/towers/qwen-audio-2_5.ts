@@ -37,6 +37,7 @@ export function qwen25Audio(
         whisperEncoderLayer("Qwen2_5OmniAudio", sizes, {
           span: { kind: "chunk", size: window, causal: false, folded: "one by one" },
           scores: "fp32-softmax",
+          rebinds: true,
         }),
       ),
       layerNorm("ln_post", width),
@@ -48,6 +49,12 @@ export function qwen25Audio(
         kind: "tower",
         side: "encoder",
         width,
+        // Without their padding, and in chunks: `forward` names both copies of the features.
+        maps: ["features without padding", "features in chunks"].map((label) => ({
+          label,
+          steps: [],
+          width: bins,
+        })),
         entry: melEntry(bins, width),
         servedWhole: true,
       },

@@ -107,7 +107,13 @@ function chunkedEntry({ bins, channels, chunk }: QwenAudioSizes): ConvFrontEnd {
     bins,
     width: channels,
     strides: [2, 2, 2],
-    moments: [[map("convolution"), map("activation")]],
+    moments: [
+      [
+        { label: "frames in chunks", steps: [], width: bins },
+        map("convolution"),
+        map("activation"),
+      ],
+    ],
   };
 }
 

@@ -143,7 +143,7 @@ function block(sizes: QwenVisionSizes, habits: QwenVisionHabits, span: Span): Mo
         cached: false,
         habits: {
           packed: "one by one",
-          turned: "fp32",
+          turns: "fp32",
           returns: "nothing",
           ...(fused && { fused: true }),
         },

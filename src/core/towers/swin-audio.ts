@@ -3,6 +3,7 @@ import { linear } from "../layers/linear.ts";
 import { batchNorm, layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
+import type { FeatureMap } from "../tree/op.ts";
 import { type BertLayerOptions, splitAttention, splitFeedForward, splitLayerOp } from "./bert.ts";
 
 export interface SwinAudioSizes {
@@ -26,6 +27,19 @@ export interface SwinAudioSizes {
 }
 
 const CLASSES = "ClapAudio";
+
+/**
+ * Variables of `ClapAudioLayer.forward` that are still referenced while its feed-forward runs, besides `shortcut` (the layer's
+ * input), `hidden_states` (the residual) and `layer_output` (the norm): in a layer that shifts its windows each is a tensor of
+ * its own. Source: `models/clap/modeling_clap.py` (transformers 5.18), `ClapAudioLayer.forward`.
+ */
+const KEPT = [
+  "shifted_hidden_states", // torch.roll
+  "hidden_states_windows", // window_partition copies
+  "attention_output", // of attention_outputs[0]; attention_windows is a view of it until it is rolled back
+  "shifted_windows", // window_reverse copies
+  "attention_windows", // torch.roll back
+] as const;
 /** Spectrograms of a fused recording: the whole, shrunk, and three pieces. */
 export const FUSED = 4;
 /** How much wider a piece's convolution is than a patch. */
@@ -67,6 +81,20 @@ function patchEmbedding(sizes: SwinAudioSizes): Module {
   ]);
 }
 
+/** What else is referenced while the layers run: the spectrogram behind its batch norm, and who sees whom in shifted windows. */
+function mapsOf({ bins, window, depths }: SwinAudioSizes): readonly FeatureMap[] {
+  const last = window * 2 ** (depths.length - 1);
+  return [
+    { label: "normed spectrogram", steps: [], width: bins },
+    {
+      label: "mask of shifted windows",
+      steps: [{ kind: "fixed", value: 1 }],
+      width: (last / window) ** 2 * window ** 4,
+      once: true,
+    },
+  ];
+}
+
 function stage(sizes: SwinAudioSizes, index: number): Module {
   const { window, bias, ratio, depths } = sizes;
   const width = sizes.width * 2 ** index;
@@ -86,8 +114,7 @@ function stage(sizes: SwinAudioSizes, index: number): Module {
     attention: { always: "eager", returns: "nothing" },
     chunk: area,
     norms: "before",
-    // Shifted, cut into windows, attended, put together, shifted back, and without padding.
-    keeps: 6,
+    keeps: KEPT.length,
   };
   const block = module(
     `${CLASSES}Layer`,
@@ -115,7 +142,7 @@ function stage(sizes: SwinAudioSizes, index: number): Module {
     {
       indices: [[index, index]],
       // Every later stage holds half as much: a quarter of the positions, twice as wide.
-      ...(index === 0 && { op: { kind: "tower", side: "encoder", width } }),
+      ...(index === 0 && { op: { kind: "tower", side: "encoder", width, maps: mapsOf(sizes) } }),
     },
   );
 }

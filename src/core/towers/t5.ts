@@ -19,6 +19,8 @@ export interface T5Sizes {
   readonly buckets: number;
   /** T5 1.1 and later: two input matrices, one of them a gate. */
   readonly gated: boolean;
+  /** As transformers calls it. */
+  readonly activation?: string;
   /** Which layers own a table of relative positions: T5's first one, whose table the others use, or all (UMT5). */
   readonly biased: "first" | "all";
 }
@@ -95,13 +97,17 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
       attend("layer.0.SelfAttention", "self", ownBias),
       norm(0),
       ...(cross ? [attend("layer.1.EncDecAttention", "cross", false), norm(1)] : []),
-      sizes.gated
-        ? gatedFeedForward(`${classes}DenseGatedActDense`, feedForward, width, inner, {
-            names: ["wi_0", "wi_1", "wo"],
-          })
-        : plainFeedForward(`${classes}DenseActDense`, feedForward, width, inner, ["wi", "wo"], {
-            bias: false,
-          }),
+      keptIn32(
+        sizes.gated
+          ? gatedFeedForward(`${classes}DenseGatedActDense`, feedForward, width, inner, {
+              names: ["wi_0", "wi_1", "wo"],
+              activation: sizes.activation,
+            })
+          : plainFeedForward(`${classes}DenseActDense`, feedForward, width, inner, ["wi", "wo"], {
+              bias: false,
+              activation: sizes.activation,
+            }),
+      ),
       norm(last),
     ],
     {
@@ -117,6 +123,19 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
     },
   );
 }
+
+/** `_keep_in_fp32_modules = ["wo"]` of T5, mT5 and UMT5: a model in fp16 keeps these in fp32, one in bf16 does not. */
+const keptIn32 = (feedForward: Module): Module => ({
+  ...feedForward,
+  children: feedForward.children.map((child) =>
+    child.name === "wo"
+      ? {
+          ...child,
+          tensors: child.tensors.map((tensor) => ({ ...tensor, dtypeFor: { fp16: "fp32" } })),
+        }
+      : child,
+  ),
+});
 
 /** T5's encoder alone with its token table, as other models use it to read text: all of it one component. */
 export function t5Encoder(

@@ -78,26 +78,72 @@ export function runsOf(modules: readonly Module[]): Module[] {
   return out.map(({ layer, at }) => ({ ...layer, indices: ranges(at) }));
 }
 
-/** What the convolutions hold while they run. */
-export const convolutionEntry = ({
-  dims,
-  kernels,
-  strides,
-  norm,
-}: SampleConvolutions): ConvFrontEnd => ({
-  kind: "conv-front-end",
-  bins: 1,
-  width: dims[0] ?? 1,
-  strides,
-  moments: dims.map((width, i) => {
-    const steps = strides
+/** A convolution for positions whose weight norm computes the kernel anew in every forward. */
+export interface WeightNormed {
+  readonly width: number;
+  readonly kernel: number;
+  readonly groups: number;
+  /** Its stride, where it shortens the sequence (SEW), and the normed features are gone by then. */
+  readonly squeeze?: number;
+}
+
+/** What the convolutions hold while they run: each one its input, its result and the norm or activation of it. */
+export function convolutionEntry(
+  { dims, kernels, strides, norm }: SampleConvolutions,
+  positional?: WeightNormed,
+): ConvFrontEnd {
+  const until = (i: number): Step[] =>
+    strides
       .slice(0, i + 1)
       .map((stride, at): Step => ({ kind: "conv", kernel: kernels[at] ?? 1, stride }));
-    const map = (label: string): FeatureMap => ({ label, steps, width });
-    if (norm !== "layer") return [map("convolution"), map("its norm or activation")];
-    const statistics: FeatureMap = { label: "statistics of the norm", steps, width: 2, bytes: 4 };
-    return [map("convolution"), map("its copy, channels last"), map("its norm"), statistics];
-  }),
-  ...(dims.some((dim) => dim !== dims[0]) && { widths: dims }),
-  ...(norm === "layer" && { normed: true }),
-});
+  return {
+    kind: "conv-front-end",
+    bins: 1,
+    width: dims[0] ?? 1,
+    strides,
+    moments: [
+      ...dims.map((width, i) => {
+        const steps = until(i);
+        const map = (label: string): FeatureMap => ({ label, steps, width });
+        const before: FeatureMap[] =
+          i === 0 ? [] : [{ label: "its input", steps: until(i - 1), width: dims[i - 1] ?? 1 }];
+        if (norm !== "layer") return [...before, map("convolution"), map("its norm or activation")];
+        const statistics: FeatureMap = {
+          label: "statistics of the norm",
+          steps,
+          width: 2,
+          bytes: 4,
+        };
+        return [
+          ...before,
+          map("convolution"),
+          map("its copy, channels last"),
+          map("its norm"),
+          statistics,
+        ];
+      }),
+      ...(positional ? [positionalMoment(positional, dims, until(dims.length))] : []),
+    ],
+    ...(dims.some((dim) => dim !== dims[0]) && { widths: dims }),
+    ...(norm === "layer" && { normed: true }),
+  };
+}
+
+function positionalMoment(
+  { width, kernel, groups, squeeze }: WeightNormed,
+  dims: readonly number[],
+  steps: readonly Step[],
+): FeatureMap[] {
+  const shorter: Step[] = squeeze === undefined ? [] : [{ kind: "floor", by: squeeze }];
+  return [
+    ...(squeeze === undefined ? [{ label: "features", steps, width: dims.at(-1) ?? 1 }] : []),
+    { label: "projected features", steps, width },
+    {
+      label: "kernel of the positional convolution",
+      steps: [{ kind: "fixed", value: 1 }],
+      width: (width / groups) * width * kernel,
+      once: true,
+    },
+    { label: "positional convolution", steps: [...steps, ...shorter], width },
+  ];
+}

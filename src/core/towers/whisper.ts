@@ -125,7 +125,7 @@ export function whisperDecoder(
 export const whisperEncoderLayer = (
   classes: string,
   sizes: Pick<WhisperEncoderSizes, "width" | "heads" | "inner">,
-  habits: { readonly span?: Span; readonly keyBias?: boolean; readonly scores?: ScoreStyle } = {},
+  habits: Pick<LayerSizes, "keyBias" | "scores" | "rebinds"> & { readonly span?: Span } = {},
 ): Module =>
   whisperLayer(`${classes}EncoderLayer`, `${classes}Attention`, {
     ...sizes,
@@ -144,6 +144,8 @@ interface LayerSizes {
   /** Norms come before each block unless they come after it (BART). */
   readonly norms?: "before" | "after";
   readonly scores?: ScoreStyle;
+  /** The norm's result loses its name once the feed-forward's first matrix has run. */
+  readonly rebinds?: true;
   /** Whether its own keys and values are kept; those that attend to an encoder do. */
   readonly cached?: boolean;
   /** No biases but in norms (MusicGen). */
@@ -164,7 +166,13 @@ export function whisperLayer(className: string, attentionClass: string, sizes: L
       scores: sizes.scores ?? "scaled-copy",
       cached: sizes.cached ?? cross,
     });
-  const feedForward: FeedForwardOp = { kind: "feed-forward", width, inner, gated: false };
+  const feedForward: FeedForwardOp = {
+    kind: "feed-forward",
+    width,
+    inner,
+    gated: false,
+    ...(sizes.rebinds && { rebinds: true }),
+  };
   return module(
     className,
     "layers",

@@ -26,6 +26,8 @@ export const COMPONENTS = [
   "coarse_acoustics",
   "fine_acoustics",
   "lora",
+  /** A smaller model that writes ahead for this one. */
+  "assistant",
   /** A model whose parts cannot be told apart. */
   "model",
 ] as const;

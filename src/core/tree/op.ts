@@ -46,6 +46,8 @@ export type Op =
       readonly norms?: "before" | "after";
       /** Its input is gone once the first block has run. */
       readonly releases?: true;
+      /** Hidden states of the first block that keep a name while the later ones run: its result, or its norm's too. */
+      readonly keepsFirst?: number;
       /** Hidden states that stay referenced while its blocks run, besides the usual ones (input, residual, norm). */
       readonly keeps?: number;
     }
@@ -59,7 +61,13 @@ export type Op =
   /** Puts encoded audio or images in the place of their placeholder tokens. */
   | MergeOp
   /** Output logits, for every position of the prompt or only for the last one. */
-  | { readonly kind: "head"; readonly vocab: number; readonly positions: "all" | "last" }
+  | {
+      readonly kind: "head";
+      readonly vocab: number;
+      readonly positions: "all" | "last";
+      /** Something is added to them or scales them, which makes a second tensor. */
+      readonly copied?: true;
+    }
   /** A whole stack with its entry and exit. */
   | {
       readonly kind: "tower";
@@ -69,6 +77,10 @@ export type Op =
       readonly held?: number;
       /** Widths of other hidden states that stay referenced beside those: the normed features before their projection. */
       readonly beside?: readonly number[];
+      /** Learned positions stay beside the embedded tokens they were added to: of each sequence, or once for all. */
+      readonly positions?: "each" | "once";
+      /** Its frame keeps the encoder's output as projected to this width. */
+      readonly memoryWidth?: number;
       /** Width of the rotary cosines and sines that are made once for all layers. */
       readonly rotary?: number;
       /**
@@ -88,6 +100,8 @@ export type Op =
       readonly joins?: true;
       /** The rotary cosines and sines are fp32, whatever the model's dtype. */
       readonly rotaryIn?: "fp32";
+      /** Tensors of other lengths that its frame keeps: copies of the features. */
+      readonly maps?: readonly FeatureMap[];
       /** What turns features into the first hidden state. */
       readonly entry?: ConvFrontEnd;
     };
@@ -112,14 +126,16 @@ export interface AttentionOp {
   readonly latent?: { readonly unrotated: number };
   /** A learned score beside those of the keys, for every head: attention to nothing. */
   readonly sinks?: true;
+  /** One matrix makes queries, keys and values: its output stays while they are used, as views or turned into new ones. */
+  readonly fused?: true;
+  /** Values of a head that are turned: its own frame cuts queries and keys in two for it, so that the uncut ones stay. */
+  readonly sliced?: number;
+  /** Queries and keys are turned as fp32 copies. */
+  readonly turns?: "fp32";
   /** Sequences that lie behind each other in one row are attended to one at a time, or together under a mask of blocks. */
   readonly packed?: "one by one" | "masked";
   /** Every sequence has a mask of all pairs of its positions, in the model's dtype. */
   readonly masked?: true;
-  /** Queries, keys and values are views of one matrix's output, which stays while they are turned. */
-  readonly fused?: true;
-  /** Rotary positions are applied in fp32. */
-  readonly turned?: "fp32";
   /** It returns no attention weights, so that its layer keeps none. */
   readonly returns?: "nothing";
 }
@@ -145,6 +161,10 @@ export interface FeedForwardOp {
   readonly quick?: true;
   /** What the gate was made of stays referenced: half of one matrix's output, or a variable of its own. */
   readonly keepsGate?: true;
+  /** What it reads loses its name once the first matrix has run. */
+  readonly rebinds?: true;
+  /** Tensors of the inner width that the activation holds at once, its input included; two (input and result) unless stated. */
+  readonly activation?: number;
 }
 
 /** A routed mixture of gated feed-forwards: each token goes through `perToken` of `experts`. */
@@ -229,6 +249,8 @@ export interface FeatureMap {
   readonly label: string;
   readonly steps: readonly Step[];
   readonly width: number;
+  /** One for all sequences: a weight that is computed anew. */
+  readonly once?: true;
   /** It only exists in half precision, as a copy. */
   readonly only?: "half";
   /** Bytes of an element, where they are not those of the model's dtype. */

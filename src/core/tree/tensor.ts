@@ -23,6 +23,8 @@ export interface Tensor {
   readonly cut?: Cut;
   /** Set where the reference keeps this dtype whatever the model's is. */
   readonly dtype?: Dtype;
+  /** Set where the reference keeps another dtype than the model's for some of these (`_keep_in_fp32_modules`: fp32 for fp16). */
+  readonly dtypeFor?: Readonly<Partial<Record<Dtype, Dtype>>>;
   /** The full name of the tensor whose storage this one shares; it then takes no memory of its own. */
   readonly tiedTo?: string;
   /** Undefined: every token meets all of it. */

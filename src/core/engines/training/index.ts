@@ -44,6 +44,7 @@ export function trainingEngine(options: TrainingOptions): Engine {
     name: "training",
     summary: "what PyTorch holds while a model learns: weights, gradients, optimiser, activations",
     refuses: ({ root }) => undescribed(root),
+    unpacksGguf: true,
     phases: () => PHASES,
     plan: (model, setup) => planOf(model, setup, training),
   };

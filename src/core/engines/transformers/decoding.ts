@@ -1,7 +1,17 @@
 import type { Product } from "../../quantity/product.ts";
 import type { AttentionOp } from "../../tree/op.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
-import { copied, paddedCache, perHead, repeat, scores, softmaxBytes, viewed } from "./attention.ts";
+import {
+  copied,
+  groupsInMath,
+  paddedCache,
+  perHead,
+  repeat,
+  repeats,
+  scores,
+  softmaxBytes,
+  viewed,
+} from "./attention.ts";
 import { element, type Flow, half, headsHere, held, hidden, isEager } from "./flow.ts";
 
 /** One position asks. A dynamic cache appends by making a new tensor of one layer's keys before the old one goes. */
@@ -37,12 +47,14 @@ export function decoding(op: AttentionOp, flow: Flow): Moment[] {
     });
     return [...moments, ...viewed(op, seen, moments.at(-1))];
   }
-  if (grouped && !half(flow)) {
+  if (repeats(op)) moments.push({ at: "", buffers: [queries, ...repeated] });
+  if (groupsInMath(op, flow)) {
     moments.push({
       at: "sdpa math",
       buffers: [
         queries,
-        ...repeated,
+        held("repeated keys", repeat(op, seen)),
+        held("repeated values", repeat(op, seen)),
         held("scaled keys", repeat(op, seen)),
         held("scores", scores(op, seen, 8)),
       ],

@@ -18,7 +18,17 @@ export function feedForwardMoments(op: FeedForwardOp, flow: Flow): Moment[] {
         held("activation", inner),
         ...(op.quick ? [held("scaled copy", inner)] : []),
       ];
-  return [{ at: "", buffers }];
+  return [
+    { at: "", buffers },
+    ...(op.activation === undefined
+      ? []
+      : [
+          {
+            at: "activation",
+            buffers: [held("steps of the activation", [times(op.activation, ""), ...inner])],
+          },
+        ]),
+  ];
 }
 
 /**

@@ -14,6 +14,8 @@ export interface Flow {
   readonly keys: Factor;
   /** Encoder positions that a decoder attends to. */
   readonly memory: Factor;
+  /** Queries and keys are turned by their positions, which makes new tensors of them. */
+  readonly rotated?: true;
   readonly setup: Setup;
 }
 
@@ -40,20 +42,26 @@ export const flows = (setup: Setup): Readonly<Record<Flow["phase"] | "see", Flow
   prefill: {
     phase: "prefill",
     sequences: [decoded],
-    queries: times("prompt", "tokens"),
-    keys: times("prompt", "tokens"),
+    queries: prompted(setup),
+    keys: prompted(setup),
     memory: times("memory", "encoder positions"),
     setup,
   },
   decode: {
     phase: "decode",
     sequences: [decoded],
-    queries: times(1, ""),
+    queries: setup.assistant ? times(setup.assistant.tokens + 1, "tokens") : times(1, ""),
     keys: times("cached", "tokens"),
     memory: times("memory", "encoder positions"),
     setup,
   },
 });
+
+/** An assistant's first candidates are read together with the prompt. */
+const prompted = ({ assistant }: Setup): Factor =>
+  assistant
+    ? { of: "prompt", label: "tokens", through: [{ kind: "scale", by: 1, plus: assistant.tokens }] }
+    : times("prompt", "tokens");
 
 /** Bytes of one element of an activation. */
 export const element = ({ setup }: Flow): Factor =>

@@ -25,8 +25,8 @@ export function frontEnd(op: ConvFrontEnd, flow: Flow): Moment[] {
   });
 }
 
-const mapSize = ({ steps, width, bytes }: FeatureMap, flow: Flow): Product => [
-  ...flow.sequences,
+export const mapSize = ({ steps, width, bytes, once }: FeatureMap, flow: Flow): Product => [
+  ...(once ? [] : flow.sequences),
   { of: "frames", label: "positions", through: steps },
   times(width, "channels"),
   bytes === undefined ? element(flow) : times(bytes, "B"),

@@ -6,6 +6,7 @@ import type { MergeOp } from "../../tree/op.ts";
 import { walk } from "../../tree/walk.ts";
 import type { Amount, Engine, HeldBuffer, LinePlan, Moment, Phase, Setup } from "../engine.ts";
 import { weightLines } from "../weights.ts";
+import { assisted } from "./assistant.ts";
 import { type Flow, flows, held, meanwhile } from "./flow.ts";
 import {
   encodedImages,
@@ -34,9 +35,11 @@ const OBSERVED = "tensors alive in transformers 5.18 under PyTorch 2.13 (docs/en
 export const transformers: Engine = {
   name: "transformers",
   summary: "what PyTorch holds under transformers' generate() with a dynamic cache",
+  unpacksGguf: true,
   phases: (model) => phasesOf(towersOf(model.root)),
   plan: (model, setup) => planOf(model, setup, phasesOf(towersOf(model.root))),
   stages,
+  takesAssistant: true,
 };
 
 /** What one device holds: everything, or its share of the model. */
@@ -51,7 +54,7 @@ export function planOf(model: Model, setup: Setup, phases: readonly Phase[]): Li
   lines.push(...activationLines(model, towers, setup));
   if (setup.wordTimestamps) lines.push(...keptAttention(towers, setup));
   lines.push(...overheadLines(model, setup, phases));
-  return lines;
+  return setup.assistant ? assisted(lines, model, setup.assistant, setup, phases) : lines;
 }
 
 export function phasesOf(towers: readonly Tower[]): readonly Phase[] {
@@ -67,7 +70,7 @@ export function phasesOf(towers: readonly Tower[]): readonly Phase[] {
  * A dynamic cache holds what was fed; its sliding layers keep a view of the whole prompt until their next update, then one
  * position less than the window. A static one is allocated for the whole context.
  */
-function cacheLines(model: Model, setup: Setup): LinePlan[] {
+export function cacheLines(model: Model, setup: Setup): LinePlan[] {
   const fixed = setup.cache === "static";
   return caches(model.root, setup.kvCache, setup.compute, setup.tensorParallel).map((cache) => {
     const slides = cache.window !== undefined;

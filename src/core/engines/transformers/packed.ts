@@ -15,7 +15,7 @@ export function packedMoments(op: AttentionOp, flow: Flow): Moment[] {
   const projected = held("queries, keys and values", times2(3));
   const turned: HeldBuffer[] = op.fused ? [held("turned queries and keys", times2(2))] : [];
   const moments: Moment[] = [];
-  if (op.turned) moments.push({ at: "rotary", buffers: [projected, ...turning(op, flow)] });
+  if (op.turns) moments.push({ at: "rotary", buffers: [projected, ...turning(op, flow)] });
   if (isEager(op, flow)) {
     moments.push({
       at: "",

@@ -1,13 +1,13 @@
 import { type Factor, type Product, times } from "../../quantity/product.ts";
 import type { Step } from "../../step.ts";
 import type { Component, Module } from "../../tree/module.ts";
-import type { AttentionOp, Op } from "../../tree/op.ts";
+import type { AttentionOp, FeedForwardOp, Op } from "../../tree/op.ts";
 import { walk } from "../../tree/walk.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
 import { attentionMoments, folded, keptScores } from "./attention.ts";
 import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
 import { element, type Flow, held, hidden, isEager, meanwhile } from "./flow.ts";
-import { frontEnd } from "./front-end.ts";
+import { frontEnd, mapSize } from "./front-end.ts";
 import { mixerMoments } from "./mixer.ts";
 import { encoderMask } from "./packed.ts";
 import { sharedPositions } from "./relative.ts";
@@ -39,12 +39,34 @@ export function findOp<Kind extends Op["kind"]>(root: Module, kind: Kind): OpOf<
 
 /** The moments of a tower: its front end, then one layer of each kind (layers reuse each other's memory). */
 export function towerMoments({ module, op }: Tower, pass: Flow): Moment[] {
-  const flow = op.runsOver && pass.phase === "encode" ? over(op.runsOver, pass) : pass;
+  const flow: Flow = {
+    ...(op.runsOver && pass.phase === "encode" ? over(op.runsOver, pass) : pass),
+    ...(op.rotary !== undefined && { rotated: true }),
+  };
   const layers = layersOf(module);
   const entry = held("embedded input", hidden(flow, op.width));
   const frame = [
     ...Array.from({ length: op.held ?? 1 }, () => entry),
     ...(op.beside ?? []).map((width) => held("features", hidden(flow, width))),
+    ...(op.positions === undefined || pass.phase === "decode"
+      ? []
+      : [
+          held(
+            "learned positions",
+            op.positions === "once" ? shared(entry.size, flow) : entry.size,
+          ),
+        ]),
+    ...(op.memoryWidth === undefined
+      ? []
+      : [
+          held("encoder output, projected", [
+            ...flow.sequences,
+            flow.memory,
+            times(op.memoryWidth, "wide"),
+            element(flow),
+          ]),
+        ]),
+    ...(op.maps ?? []).map((map) => held(map.label, mapSize(map, pass))),
     ...sharedOf(layers, flow),
     ...(op.rotary ? [rotaryTable(op.rotary, op.rotaryIn, flow)] : []),
     ...maskOf(layers, flow),
@@ -60,6 +82,9 @@ export function towerMoments({ module, op }: Tower, pass: Flow): Moment[] {
     ...windowMasked(running, layers, flow),
   ];
 }
+
+/** The same for one sequence. */
+const shared = (size: Product, flow: Flow): Product => size.slice(flow.sequences.length);
 
 /** The layers of a tower, also those that lie in modules around them; not those of towers inside. */
 const layersOf = ({ children }: Module): Module[] =>
@@ -153,7 +178,13 @@ function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
         ? index > 0
           ? [held("norm", state)]
           : []
-        : [...(index > 0 ? [held("residual", state)] : []), held("norm", state)]),
+        : [
+            ...(index > 0 ? [held("residual", state)] : []),
+            ...(rebinds(block.run) ? [] : [held("norm", state)]),
+          ]),
+      ...(index > 0 && op.keepsFirst
+        ? [held("what the first block left", [times(op.keepsFirst, ""), ...state])]
+        : []),
       ...kept,
     ];
     if (typeof block.run !== "string") {
@@ -185,16 +216,29 @@ function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
   });
 }
 
+const rebinds = (run: string | FeedForwardOp): boolean =>
+  typeof run !== "string" && run.rebinds === true;
+
 const keptOf = (op: AttentionOp, flow: Flow): HeldBuffer[] => keptScores(op, flow);
 
 /** Logits in the model's dtype beside the final hidden states. */
 export function headMoment(op: OpOf<"head">, width: number, flow: Flow): Moment {
-  const positions = op.positions === "all" ? [...flow.sequences, flow.queries] : flow.sequences;
+  const { assistant } = flow.setup;
+  const positions =
+    op.positions === "all"
+      ? [...flow.sequences, flow.queries]
+      : // What an assistant wrote is read over together, with one more.
+        [...flow.sequences, ...(assistant ? [times(assistant.tokens + 1, "tokens")] : [])];
   return {
     at: "lm_head",
     buffers: [
       held("final hidden states", hidden(flow, width)),
-      held("logits", [...positions, times(op.vocab, "vocabulary"), element(flow)]),
+      held("logits", [
+        ...(op.copied ? [times(2, "")] : []),
+        ...positions,
+        times(op.vocab, "vocabulary"),
+        element(flow),
+      ]),
     ],
   };
 }

@@ -2,7 +2,7 @@ import type { AxisValues } from "../../quantity/axis.ts";
 import { type Product, times } from "../../quantity/product.ts";
 import { partsByComponent } from "../../quantization/stored.ts";
 import type { Component } from "../../tree/module.ts";
-import { bytes } from "../../units.ts";
+import { bytes, grouped } from "../../units.ts";
 import type { Amount, Basis, Engine, LinePlan, Phase, Serving, Setup } from "../engine.ts";
 import { towersOf } from "../transformers/tower.ts";
 import { quantisedSource, storedLines } from "../weights.ts";
@@ -25,6 +25,8 @@ export const vllm: Engine = {
       ? undefined
       : "it serves models that generate, and this one has no decoder",
   servesWhole: true,
+  // `config/model.py`, _resolve_auto_dtype: fp32 checkpoints are served in the device's preferred 16 bits.
+  castsTo: { fp32: "bf16" },
   phases: () => PHASES,
   plan: (model, setup) => planOf(startUp(model, setup), setup),
   stages: (model, setup) =>
@@ -33,6 +35,13 @@ export const vllm: Engine = {
       plan: planOf(start, setup),
     })),
   serving: (model, setup, values) => servingOf(startUp(model, setup), setup, values),
+  // Source: `vllm/config/model.py`, `_get_and_verify_max_len`.
+  warns: ({ maxModelLen, derivedMaxModelLen: derived }) =>
+    derived !== null && maxModelLen > derived
+      ? [
+          `vLLM refuses --max-model-len ${grouped(maxModelLen)}, more than the ${grouped(derived)} that it derives from the config, unless VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 is set.`,
+        ]
+      : [],
 };
 
 const planOf = (start: StartUp, setup: Setup): LinePlan[] => [
@@ -208,6 +217,7 @@ function servingOf(start: StartUp, setup: Setup, values: AxisValues): Serving {
   return {
     engineVersion: rules.version,
     maxModelLen: start.maxModelLen,
+    derivedMaxModelLen: start.derivedMaxModelLen ?? null,
     maxNumSeqs: start.maxNumSeqs,
     maxNumBatchedTokens: start.maxNumBatchedTokens,
     blockSize: attention?.blockSize ?? 0,

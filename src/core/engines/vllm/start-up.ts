@@ -26,6 +26,7 @@ export interface StartUp {
   readonly handedOn: number;
   readonly tree: Module;
   readonly maxModelLen: number;
+  readonly derivedMaxModelLen: number | undefined;
   readonly maxNumSeqs: number;
   readonly maxNumBatchedTokens: number;
   readonly stored: readonly StoredTensor[];
@@ -89,6 +90,7 @@ function startUpOf(model: Model, setup: Setup, rules: Rules, stage: StageTree): 
   const { server, tensorParallel } = setup;
   const { tree } = stage;
   const towers = towersOf(tree);
+  const derivedMaxModelLen = model.context.max;
   const maxModelLen = server.maxModelLen ?? model.context.max ?? UNSTATED_LENGTH;
   const whole = crosses(tree);
   const sizes = batchSizes(setup, maxModelLen, whole);
@@ -119,6 +121,7 @@ function startUpOf(model: Model, setup: Setup, rules: Rules, stage: StageTree): 
     handedOn,
     tree,
     maxModelLen,
+    derivedMaxModelLen,
     ...sizes,
     stored,
     weights,
