@@ -150,7 +150,7 @@ export const gemma3n: Family = {
           tokens: config.vision_soft_tokens_per_image,
         },
         pixelValues: 3,
-        assumed: `Images are scaled to ${IMAGE_SIDE}×${IMAGE_SIDE} pixels, as the published preprocessor_config.json says.`,
+        assumed: `Images are scaled to ${IMAGE_SIDE}×${IMAGE_SIDE} pixels, as the published preprocessor_config.json says. What their encoder (MobileNetV5) holds while it runs is not counted.`,
       },
       context: contextUpTo(language.maxPositions),
     };

@@ -33,6 +33,8 @@ interface Recipe<Config> extends Pick<Family, "name" | "purpose"> {
   readonly merge: NonNullable<MergeOp["images"]>;
   /** Outputs of all layers of the tower are collected, although only some are used (`output_hidden_states`). */
   readonly allLayers: boolean;
+  /** The tiles of all images are joined to one batch before they are encoded. */
+  readonly joins?: true;
   readonly images: (config: Config, vision: VisionPart) => VisionGeometry;
   /** Parameters of the model itself. */
   readonly parameters?: (textWidth: number) => readonly Tensor[];
@@ -68,7 +70,7 @@ export function imageLlm<Config>(recipe: Recipe<Config>): Family {
             `${classes}Model`,
             "model",
             [
-              recipe.allLayers ? keepingAll(vision) : vision.tower,
+              running(recipe, vision),
               { ...projector, component: "vision_projector" },
               text.backbone,
             ],
@@ -92,10 +94,14 @@ export function imageLlm<Config>(recipe: Recipe<Config>): Family {
 }
 
 /** While the last layer runs, the inputs of all are there; afterwards their outputs too. */
-const keepingAll = ({ tower, layers }: VisionPart): Module =>
-  tower.op?.kind === "tower"
-    ? { ...tower, op: { ...tower.op, held: layers - 1, handsOn: layers + 1 } }
-    : tower;
+function running(
+  { allLayers, joins }: { readonly allLayers: boolean; readonly joins?: true },
+  { tower, layers }: VisionPart,
+): Module {
+  if (tower.op?.kind !== "tower") return tower;
+  const all = allLayers && { held: layers - 1, handsOn: layers + 1 };
+  return { ...tower, op: { ...tower.op, ...all, ...(joins && { joins }) } };
+}
 
 function part(
   raw: RawConfig,

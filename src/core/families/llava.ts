@@ -123,6 +123,7 @@ export const llavaNext = imageLlm<ReturnType<typeof readBoth>>({
   textTies: false,
   merge: "copied",
   allLayers: true,
+  joins: true,
   images: (config, vision) => ({
     sizing: {
       kind: "pinpoint-tiles",

@@ -171,6 +171,7 @@ function vision(raw: RawConfig, context: Context) {
     images,
     out: config.vision_output_dim,
     tower: mllamaVision("vision_model", {
+      out: config.vision_output_dim,
       width: config.hidden_size,
       inner: config.intermediate_size,
       layers: config.num_hidden_layers,

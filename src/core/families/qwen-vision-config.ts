@@ -3,8 +3,6 @@ import { count, dimension, integer, list, or, reader, text } from "../config/sch
 import { type QwenVisionHabits, type QwenVisionSizes, qwenVision } from "../towers/qwen-vision.ts";
 import { evenHeads } from "../towers/whisper.ts";
 import type { Module } from "../tree/module.ts";
-import { grouped } from "../units.ts";
-import type { VisionGeometry } from "../vision/geometry.ts";
 import type { Context } from "./family.ts";
 
 interface Defaults {
@@ -50,47 +48,6 @@ const readThird = reader(() => ({
   num_position_embeddings: or(dimension(), 2304),
   deepstack_visual_indexes: or(list(integer(0, 100_000)), [8, 16, 24]),
 }));
-
-/**
- * Pixels between which the processor scales an image. They are its settings and not the model's, so that no config.json
- * states them; what the published preprocessor_config.json files of a generation say (class defaults of `Qwen2VLImageProcessor`:
- * 56² and 28² × 1,280).
- */
-interface PixelLimits {
-  readonly least: number;
-  readonly most: number;
-}
-/** Qwen/Qwen2-VL-7B-Instruct, Qwen2.5-VL-7B-Instruct, Qwen2.5-Omni-7B and Qwen3-Omni-30B-A3B-Instruct. */
-export const PIXELS_OF_QWEN2_VL: PixelLimits = { least: 3136, most: 12_845_056 };
-/** Qwen/Qwen3-VL-8B-Instruct. */
-export const PIXELS_OF_QWEN3_VL: PixelLimits = { least: 65_536, most: 16_777_216 };
-
-const readImages = {
-  14: reader(() => shared({ depth: 1, patch: 14 })),
-  16: reader(() => shared({ depth: 1, patch: 16 })),
-};
-
-/** @param patch side of a patch where the config states none. */
-export function qwenImages(
-  raw: RawConfig,
-  context: Context,
-  patch: keyof typeof readImages,
-  { least, most }: PixelLimits,
-): VisionGeometry {
-  const config = readImages[patch](raw, context);
-  return {
-    sizing: {
-      kind: "native-resolution",
-      patch: config.patch_size,
-      merge: config.spatial_merge_size,
-      leastPixels: least,
-      mostPixels: most,
-    },
-    // A still image stands for as many frames as a patch is long.
-    pixelValues: config.in_channels * config.temporal_patch_size,
-    assumed: `Images are scaled to between ${grouped(least)} and ${grouped(most)} pixels, as the published preprocessor_config.json says (min_pixels, max_pixels).`,
-  };
-}
 
 const SEQUENCE = ["mlp.0", "mlp.2"] as const;
 const SIBLINGS = ["linear_fc1", "linear_fc2"] as const;

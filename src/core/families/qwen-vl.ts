@@ -5,16 +5,14 @@ import { languageHead, type Place } from "../towers/causal-lm.ts";
 import { type Module, module } from "../tree/module.ts";
 import type { VisionGeometry } from "../vision/geometry.ts";
 import { type Context, type Family, type LanguagePart, sectionOf, statedDtype } from "./family.ts";
+import { PIXELS_OF_QWEN2_VL, PIXELS_OF_QWEN3_VL, qwenImages } from "./qwen-images.ts";
 import {
-  PIXELS_OF_QWEN2_VL,
-  PIXELS_OF_QWEN3_VL,
   qwen2VlVision,
   qwen3VlMoeVision,
   qwen3VlVision,
   qwen25VlVision,
   qwen35MoeVision,
   qwen35Vision,
-  qwenImages,
 } from "./qwen-vision-config.ts";
 import { qwen2VlText, qwen25VlText } from "./qwen2-text.ts";
 import { qwen35Moe as qwen35MoeText, qwen35 as qwen35Text } from "./qwen3-next.ts";

@@ -10,7 +10,8 @@ import { evenHeads } from "../towers/whisper.ts";
 import { type Module, module, part } from "../tree/module.ts";
 import { joined } from "../tree/walk.ts";
 import { type Context, type Described, type Family, sectionOf, statedDtype } from "./family.ts";
-import { PIXELS_OF_QWEN2_VL, qwen25OmniVision, qwenImages } from "./qwen-vision-config.ts";
+import { PIXELS_OF_QWEN2_VL, qwenImages } from "./qwen-images.ts";
+import { qwen25OmniVision } from "./qwen-vision-config.ts";
 import { token2wav } from "./qwen2_5-omni-token2wav.ts";
 import { qwen25OmniTalker, qwen25OmniText } from "./qwen2-text.ts";
 

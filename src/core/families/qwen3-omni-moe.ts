@@ -9,7 +9,8 @@ import { evenHeads } from "../towers/whisper.ts";
 import { module } from "../tree/module.ts";
 import { joined } from "../tree/walk.ts";
 import { type Context, type Described, type Family, sectionOf, statedDtype } from "./family.ts";
-import { PIXELS_OF_QWEN2_VL, qwen3OmniVision, qwenImages } from "./qwen-vision-config.ts";
+import { PIXELS_OF_QWEN3_OMNI, qwenImages } from "./qwen-images.ts";
+import { qwen3OmniVision } from "./qwen-vision-config.ts";
 import { talkerAndVoice } from "./qwen3-omni-talker.ts";
 import { qwen3OmniText } from "./qwen3-text.ts";
 
@@ -91,7 +92,7 @@ function thinker(raw: RawConfig, context: Context, path: string): Described {
     ),
     dtype: statedDtype(raw) ?? text.dtype,
     audio: geometry(audio.num_mel_bins, audio.n_window),
-    vision: qwenImages(visionRaw, visionContext, 16, PIXELS_OF_QWEN2_VL),
+    vision: qwenImages(visionRaw, visionContext, 16, PIXELS_OF_QWEN3_OMNI),
     context: contextUpTo(text.maxPositions),
   };
 }

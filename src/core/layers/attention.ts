@@ -34,7 +34,15 @@ export interface AttentionOptions {
   /** What else the engines need to know of how it is computed. */
   readonly habits?: Pick<
     AttentionOp,
-    "always" | "returns" | "sinks" | "paddedDim" | "sliced" | "turns" | "packed" | "fused"
+    | "always"
+    | "returns"
+    | "sinks"
+    | "paddedDim"
+    | "sliced"
+    | "turns"
+    | "packed"
+    | "masked"
+    | "fused"
   >;
   /** Whether keys and values are kept between decoding steps; bidirectional encoders keep none. */
   readonly cached: boolean;

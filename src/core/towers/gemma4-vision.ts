@@ -48,7 +48,7 @@ export function gemma4Vision(name: string, sizes: Gemma4VisionSizes): Module {
     ],
     {
       component: "vision_encoder",
-      op: { kind: "tower", side: "encoder", width, reads: "images" },
+      op: { kind: "tower", side: "encoder", width, reads: "images", handsOnWidth: width },
       buffers: sizes.standardized
         ? ["std_bias", "std_scale"].map((buffer) => ({
             name: buffer,

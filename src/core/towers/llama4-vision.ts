@@ -72,7 +72,13 @@ export function llama4Vision(name: string, sizes: Sizes): Module {
     ],
     {
       component: "vision_encoder",
-      op: { kind: "tower", side: "encoder", width, reads: "images" },
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        reads: "images",
+        handsOnWidth: sizes.adapterOut,
+      },
       tensors: [
         { name: "class_embedding", shape: [width] },
         { name: "positional_embedding_vlm", shape: [positions, width] },

@@ -8,6 +8,8 @@ import { type Module, module, stack } from "../tree/module.ts";
 import { patches, type VisionTransformerSizes } from "./siglip.ts";
 
 interface Sizes extends VisionTransformerSizes {
+  /** Width of what is handed on: the last layer's output and some before it, side by side. */
+  readonly out: number;
   /** Layers of the second, gated transformer. */
   readonly globalLayers: number;
   readonly tiles: number;
@@ -54,7 +56,14 @@ export function mllamaVision(name: string, sizes: Sizes): Module {
       component: "vision_encoder",
       tensors: [{ name: "class_embedding", shape: [width] }],
       // Outputs of all plain layers are collected, of which some are put beside the last one.
-      op: { kind: "tower", side: "encoder", width, reads: "images", held: layers },
+      op: {
+        kind: "tower",
+        side: "encoder",
+        width,
+        reads: "images",
+        held: layers,
+        handsOnWidth: sizes.out,
+      },
     },
   );
 }
@@ -77,6 +86,7 @@ function layer({ width, inner, heads }: Sizes, gated: boolean): Module {
         span: { kind: "full" },
         scores: "fp32-softmax",
         cached: false,
+        habits: { masked: true },
       }),
       plainFeedForward("MllamaVisionMLP", "mlp", width, inner),
       layerNorm("input_layernorm", width),

@@ -104,6 +104,10 @@ export type Op =
       readonly reads?: "text" | "images";
       /** Hidden states that it hands on for as long as its output lives; by default the last one. */
       readonly handsOn?: number;
+      /** It hands on vectors of this width instead, one for every image feature, or position that is attended to. */
+      readonly handsOnWidth?: number;
+      /** The pixels of all tiles are joined anew for it. */
+      readonly joins?: true;
       /** The rotary cosines and sines are fp32, whatever the model's dtype. */
       readonly rotaryIn?: "fp32";
       /** Tensors of other lengths that its frame keeps: copies of the features. */
@@ -140,6 +144,8 @@ export interface AttentionOp {
   readonly turns?: "fp32 copies" | "fp32";
   /** Sequences that lie behind each other in one row are attended to one at a time, or together under a mask of blocks. */
   readonly packed?: "one by one" | "masked";
+  /** Every sequence has a mask of all pairs of its positions, in the model's dtype. */
+  readonly masked?: true;
   /** It returns no attention weights, so that its layer keeps none; or the stack's frame keeps them until the next layer's come. */
   readonly returns?: "nothing" | "to the stack";
 }

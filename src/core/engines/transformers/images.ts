@@ -5,7 +5,7 @@ import type { Module } from "../../tree/module.ts";
 import type { MergeOp } from "../../tree/op.ts";
 import { walk } from "../../tree/walk.ts";
 import type { HeldBuffer, LinePlan, Moment, Phase, Setup } from "../engine.ts";
-import { type Flow, held, hidden } from "./flow.ts";
+import { type Flow, held, hidden, meanwhile } from "./flow.ts";
 import { type Tower, towerMoments } from "./tower.ts";
 
 /** `generate()` gives `mm_encoder_outputs` to models that take them (transformers 5.18, generation/utils.py). */
@@ -14,15 +14,7 @@ const ENCODED_FIRST =
 
 /** The pixels of all tiles, as the processor hands them over. */
 export function imageInput(model: Model, setup: Setup, phases: readonly Phase[]): LinePlan {
-  const sum = [
-    [
-      times("batch", "sequences"),
-      times("tiles", "tiles"),
-      times("pixels", "pixels"),
-      times(model.vision?.pixelValues ?? 3, "values of a pixel"),
-      times(bytesOf(setup.compute), `B ${setup.compute}`),
-    ],
-  ];
+  const sum = [pixels(model.vision?.pixelValues ?? 3, setup)];
   return {
     label: "pixel values",
     component: "vision_encoder",
@@ -32,6 +24,14 @@ export function imageInput(model: Model, setup: Setup, phases: readonly Phase[])
     alive: Object.fromEntries(phases.map((phase) => [phase, { sum }])),
   };
 }
+
+const pixels = (perPixel: number, setup: Setup): Product => [
+  times("batch", "sequences"),
+  times("tiles", "tiles"),
+  times("pixels", "pixels"),
+  times(perPixel, "values of a pixel"),
+  times(bytesOf(setup.compute), `B ${setup.compute}`),
+];
 
 /** What an image encoder and the projector behind it hand on. */
 export interface Seen {
@@ -68,23 +68,34 @@ const features = (width: number, setup: Setup): Product => [
   times(bytesOf(setup.compute), `B ${setup.compute}`),
 ];
 
-/** The encoder's output, as many hidden states as it hands on, and the features that were made of it. */
+/** As many hidden states as it hands on, or what it made of them. */
+const encoderOutput = ({ op }: Tower, flow: Flow): HeldBuffer =>
+  held(
+    "image encoder output",
+    op.handsOnWidth === undefined
+      ? [times(op.handsOn ?? 1, "hidden states"), ...hidden(flow, op.width)]
+      : features(op.handsOnWidth, flow.setup),
+  );
+
+/** The encoder's output, and the features that were made of it. */
 export function encodedImages({ tower, width, levels }: Seen, flow: Flow): HeldBuffer[] {
   return [
-    held("image encoder output", [
-      times(tower.op.handsOn ?? 1, "hidden states"),
-      ...hidden(flow, tower.op.width),
-    ]),
+    encoderOutput(tower, flow),
     held("image features", [times(1 + levels, ""), ...features(width, flow.setup)]),
   ];
 }
 
 /** The moments of an image encoder, then those of the projector, whose matrices each have an activation after them. */
-export function seeingMoments({ tower }: Seen, projector: readonly number[], flow: Flow): Moment[] {
-  const output = held("image encoder output", [
-    times(tower.op.handsOn ?? 1, "hidden states"),
-    ...hidden(flow, tower.op.width),
-  ]);
+export function seeingMoments(
+  { tower }: Seen,
+  projector: readonly number[],
+  pixelValues: number,
+  flow: Flow,
+): Moment[] {
+  const output = encoderOutput(tower, flow);
+  const joined = tower.op.joins
+    ? [held("pixel values, joined", pixels(pixelValues, flow.setup))]
+    : [];
   const projecting = projector.map((width, index): Moment => {
     const before = projector[index - 1];
     return {
@@ -96,7 +107,7 @@ export function seeingMoments({ tower }: Seen, projector: readonly number[], flo
       ],
     };
   });
-  return [...towerMoments(tower, flow), ...projecting];
+  return meanwhile(joined, [...towerMoments(tower, flow), ...projecting], "");
 }
 
 /** Moments that only occur where there are images. */
@@ -119,7 +130,7 @@ export function keptImages(seen: Seen, merge: MergeOp | undefined, flow: Flow): 
     alive,
   });
   const [output, vectors] = encodedImages(seen, flow).map(({ size }) => ({ sum: [size] }));
-  const copy = { sum: [features(seen.width, flow.setup)] };
+  const copy = { sum: [[times(1 + seen.levels, ""), ...features(seen.width, flow.setup)]] };
   return [
     ...(output
       ? [line("image encoder output", "vision_encoder", { prefill: output, decode: output })]

@@ -119,7 +119,14 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
       ...seeing.flatMap((one) =>
         meanwhile(
           merge?.images ? [] : waiting,
-          whereSeen(seeingMoments(one, imageProjector(model.root), flow.see)),
+          whereSeen(
+            seeingMoments(
+              one,
+              imageProjector(model.root),
+              model.vision?.pixelValues ?? 0,
+              flow.see,
+            ),
+          ),
           at(one.tower),
         ),
       ),
@@ -204,7 +211,10 @@ export function encoderOutput(encoder: Tower, decoder: Tower, setup: Setup): Lin
     [
       times("decoded", "sequences"),
       times("memory", "positions"),
-      times(images ? decoder.op.width : encoder.op.width, "hidden_size"),
+      times(
+        images ? decoder.op.width + (encoder.op.handsOnWidth ?? 0) : encoder.op.width,
+        images ? "wide, before and after its projection" : "hidden_size",
+      ),
       times(bytesOf(setup.compute), `B ${setup.compute}`),
     ],
   ];

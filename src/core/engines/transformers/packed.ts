@@ -67,12 +67,9 @@ function packedScores(op: AttentionOp, flow: Flow): Product {
   return scores(op, { ...flow, sequences: all }, softmaxBytes(flow));
 }
 
-/** A mask of blocks over a whole row of sequences, in the model's dtype. */
-export const blockMask = (flow: Flow): HeldBuffer =>
-  held("mask of blocks", [
-    ...flow.sequences,
-    ...flow.sequences,
-    flow.queries,
-    flow.keys,
-    element(flow),
-  ]);
+/** A mask of blocks over a whole row of sequences, or one of each sequence, in the model's dtype; undefined: none. */
+export function encoderMask(op: AttentionOp, flow: Flow): HeldBuffer | undefined {
+  const pairs: Product = [...flow.sequences, flow.queries, flow.keys, element(flow)];
+  if (op.packed === "masked") return held("mask of blocks", [...flow.sequences, ...pairs]);
+  return op.masked ? held("mask", pairs) : undefined;
+}

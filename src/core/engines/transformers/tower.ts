@@ -9,7 +9,7 @@ import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
 import { element, type Flow, half, held, hidden, isEager, meanwhile } from "./flow.ts";
 import { frontEnd, mapSize } from "./front-end.ts";
 import { mixerMoments } from "./mixer.ts";
-import { blockMask } from "./packed.ts";
+import { encoderMask } from "./packed.ts";
 import { sharedPositions } from "./relative.ts";
 
 type OpOf<Kind extends Op["kind"]> = Extract<Op, { kind: Kind }>;
@@ -144,7 +144,7 @@ const rotaryTable = (width: number, dtype: "fp32" | undefined, flow: Flow): Held
 
 /** Eager decoders add a mask of queries × keys in the model's dtype, one for each kind of layer. */
 function maskOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
-  if (flow.phase === "encode") return layers.some(isMasked) ? [blockMask(flow)] : [];
+  if (flow.phase === "encode") return encoderMasks(layers, flow);
   const spans = new Set<string>();
   for (const layer of layers) {
     for (const { op } of layer.children) {
@@ -157,8 +157,14 @@ function maskOf(layers: readonly Module[], flow: Flow): HeldBuffer[] {
   );
 }
 
-const isMasked = ({ children }: Module): boolean =>
-  children.some(({ op }) => op?.kind === "attention" && op.packed === "masked");
+/** One for all layers. */
+const encoderMasks = (layers: readonly Module[], flow: Flow): HeldBuffer[] =>
+  layers
+    .flatMap(({ children }) =>
+      children.flatMap(({ op }) => (op?.kind === "attention" ? [encoderMask(op, flow)] : [])),
+    )
+    .filter((mask) => mask !== undefined)
+    .slice(0, 1);
 
 function layerMoments(layer: Module, op: OpOf<"layer">, flow: Flow): Moment[] {
   const state = hidden(flow, op.width);
