@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "tsdown";
 
@@ -30,6 +32,32 @@ const lean = {
     /@huggingface.*FileBlob-\w+\.mjs$/.test(id) ? "export const FileBlob = undefined;" : undefined,
 };
 
+/**
+ * The program in a comment behind its loader (scripts/loader.cjs). A comment may hold anything but its own end; the loader
+ * reads the file byte by byte, so that what is not ASCII is escaped.
+ */
+const behindLoader = {
+  name: "behind-loader",
+  generateBundle(_options: unknown, bundle: Record<string, { code?: string }>): void {
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.code === undefined) continue;
+      const code = chunk.code.slice(chunk.code.indexOf(bundled) + bundled.length);
+      const program =
+        `(function (exports, require, module, __filename, __dirname) {${code}\n})`.replace(
+          /[^\0-\x7f]/g,
+          (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+        );
+      if (program.includes("*~/"))
+        throw new Error("The program holds what stands for */ in its comment.");
+      const build = createHash("sha256").update(program).digest("hex").slice(0, 16);
+      const loader = readFileSync(new URL("scripts/loader.cjs", import.meta.url), "utf8")
+        .replace(/^\/\*\*[\s\S]*?\*\/\n/, "")
+        .replaceAll("BUILD", build);
+      chunk.code = `#!/usr/bin/env node\n${bundled}\n${loader}/*{${program.replaceAll("*/", "*~/")}}*/\n`;
+    }
+  },
+};
+
 export default defineConfig([
   {
     name: "library",
@@ -53,7 +81,7 @@ export default defineConfig([
     fixedExtension: false,
     clean: false,
     minify: true,
-    plugins: [withoutHashbang, lean],
+    plugins: [withoutHashbang, lean, behindLoader],
     treeshake: { moduleSideEffects: false },
     // One file: starting up costs one read, and nothing has to be installed beside it.
     deps: { alwaysBundle: [/.*/], onlyBundle: false },

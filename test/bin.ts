@@ -5,12 +5,16 @@ import { expect } from "vitest";
 
 /** The bin as it is installed: bundled, minified, in a process of its own. */
 const BIN = fileURLToPath(new URL("../dist/cli.cjs", import.meta.url));
+/** The bin's compiled code is kept here, not in the home of whoever runs the tests. */
+const CACHE = fileURLToPath(
+  new URL("../node_modules/.cache/llm-memory-calculator", import.meta.url),
+);
 if (!existsSync(BIN)) throw new Error("dist/cli.cjs is not there: run `npm run build` first.");
 
 export function run(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], {
     encoding: "utf8",
-    env: { PATH: process.env.PATH ?? "", LANG: "C.UTF-8" },
+    env: { PATH: process.env.PATH ?? "", LANG: "C.UTF-8", LLM_MEMORY_CALCULATOR_CACHE: CACHE },
     timeout: 15_000,
     maxBuffer: 64 * 2 ** 20,
   });

@@ -80,6 +80,7 @@ async function writeWhole(path: string, text: string): Promise<void> {
     await promises.writeFile(temporary, text, { mode: 0o600 });
     await promises.rename(temporary, path);
   } catch {
-    await promises.rm(temporary, { force: true }); // a disk that is full or read-only only costs the next run a fetch
+    // A disk that is full or read-only, or no folder there, only costs the next run a fetch.
+    await promises.rm(temporary, { force: true }).catch(() => undefined);
   }
 }

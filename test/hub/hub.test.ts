@@ -100,6 +100,12 @@ describe("a repository", () => {
       expect(() => JSON.parse(readFileSync(join(scratch, name), "utf8"))).not.toThrow();
   });
 
+  it("is read without a cache where there is no place for one", async () => {
+    writeFileSync(join(scratch, "file"), "");
+    vi.stubEnv("LLM_MEMORY_CALCULATOR_CACHE", join(scratch, "file"));
+    expect((await openId(ID)).model?.family).toBe("whisper");
+  });
+
   it("gets the token, the storage that it redirects to does not", async () => {
     vi.stubEnv("HF_TOKEN", TOKEN);
     await openId(ID);
