@@ -34,7 +34,7 @@ export interface AttentionOptions {
   /** What else the engines need to know of how it is computed. */
   readonly habits?: Pick<
     AttentionOp,
-    "always" | "fused" | "returns" | "sinks" | "paddedDim" | "sliced" | "turns"
+    "always" | "fused" | "returns" | "sinks" | "paddedDim" | "sliced" | "turns" | "ungrouped"
   >;
   /** Whether keys and values are kept between decoding steps; bidirectional encoders keep none. */
   readonly cached: boolean;
