@@ -72,11 +72,19 @@ export const readDac: CodecReader = (raw, context) => {
         kind: "tower",
         side: "encoder",
         width: hidden,
-        entry: seanetEntry({
-          channels: 1,
-          filters: config.encoder_hidden_size,
-          ratios: [...ratios].reverse(),
-        }),
+        entry: {
+          ...seanetEntry({
+            channels: 1,
+            filters: config.encoder_hidden_size,
+            ratios: [...ratios].reverse(),
+          }),
+          // The first block, in its second residual unit: `x + sin(αx)² / α` is computed in steps.
+          moments: [
+            ["block's input", "unit's input", "convolution", "times its frequencies", "sine"].map(
+              (label) => ({ label, steps: [], width: config.encoder_hidden_size }),
+            ),
+          ],
+        },
       },
     },
   );

@@ -73,7 +73,10 @@ export const falcon = decoderOnly({
             bias,
             span: { kind: "causal" },
             scores: "plain-softmax",
-            habits: { returns: "to the stack" },
+            habits: {
+              returns: "to the stack",
+              ...(ungrouped < heads && !grouped && { ungrouped: true as const }),
+            },
             cached: true,
           }),
           plainFeedForward(

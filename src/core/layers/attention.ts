@@ -43,6 +43,7 @@ export interface AttentionOptions {
     | "packed"
     | "masked"
     | "fused"
+    | "ungrouped"
   >;
   /** Whether keys and values are kept between decoding steps; bidirectional encoders keep none. */
   readonly cached: boolean;

@@ -138,6 +138,8 @@ export interface AttentionOp {
   readonly sinks?: true;
   /** One matrix makes queries, keys and values: its output stays while they are used, as views or turned into new ones. */
   readonly fused?: true;
+  /** SDPA is handed fewer key heads than query heads without being told of groups: only its plain fp32 kernel spreads them. */
+  readonly ungrouped?: true;
   /** Values of a head that are turned: its own frame cuts queries and keys in two for it, so that the uncut ones stay. */
   readonly sliced?: number;
   /** Queries and keys are turned in fp32: as copies that keep a name, or in passing. */

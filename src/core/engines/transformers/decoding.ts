@@ -1,19 +1,10 @@
-import type { Product } from "../../quantity/product.ts";
+import { type Product, times } from "../../quantity/product.ts";
 import type { AttentionOp } from "../../tree/op.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
-import {
-  copied,
-  eagerCopies,
-  groupsInMath,
-  paddedCache,
-  perHead,
-  repeat,
-  repeats,
-  scoreBytes,
-  scores,
-  viewed,
-} from "./attention.ts";
-import { element, type Flow, headsHere, held, hidden, isEager } from "./flow.ts";
+import { element, type Flow, half, headsHere, held, hidden, isEager } from "./flow.ts";
+import { copied, groupsInMath, repeat, repeats, spreadInMath, viewed } from "./groups.ts";
+import { paddedCache } from "./queries.ts";
+import { eagerCopies, perHead, scoreBytes, scores } from "./scores.ts";
 
 /** One position asks. A dynamic cache appends by making a new tensor of one layer's keys before the old one goes. */
 export function decoding(op: AttentionOp, flow: Flow): Moment[] {
@@ -53,6 +44,24 @@ export function decoding(op: AttentionOp, flow: Flow): Moment[] {
       ],
     });
     return [...moments, ...viewed(op, seen, moments.at(-1))];
+  }
+  if (op.ungrouped) {
+    const spread = spreadInMath(op, seen);
+    return [
+      ...moments,
+      { at: "sdpa math", buffers: [queries, ...spread] },
+      {
+        at: "sdpa math",
+        // The product takes keys of every query head, unless one sequence runs alone.
+        buffers: [
+          queries,
+          ...spread.slice(0, -1),
+          held("keys of every query head", [times(half(flow) ? 2 : 1, ""), ...repeat(op, seen)]),
+          held("scores", scores(op, seen, 4)),
+        ],
+        when: { axis: "decoded", atLeast: 2 },
+      },
+    ];
   }
   if (repeats(op)) moments.push({ at: "", buffers: [queries, ...repeated] });
   if (groupsInMath(op, flow)) {

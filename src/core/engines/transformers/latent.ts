@@ -1,8 +1,8 @@
 import { type Product, times } from "../../quantity/product.ts";
 import type { AttentionOp } from "../../tree/op.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
-import { scores, softmaxBytes } from "./attention.ts";
 import { element, type Flow, headsHere, held, hidden, isEager } from "./flow.ts";
+import { scores, softmaxBytes } from "./scores.ts";
 
 /**
  * Latent attention as transformers 5.18 computes it: every step decompresses keys and values of all positions, one layer

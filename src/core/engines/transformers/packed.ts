@@ -1,8 +1,8 @@
 import { type Product, times } from "../../quantity/product.ts";
 import type { AttentionOp } from "../../tree/op.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
-import { scores, softmaxBytes } from "./attention.ts";
 import { element, type Flow, half, headsHere, held, hidden, isEager } from "./flow.ts";
+import { scores, softmaxBytes } from "./scores.ts";
 
 /**
  * Attention of image encoders whose images lie behind each other in one row, or whose rotary positions are applied in fp32.

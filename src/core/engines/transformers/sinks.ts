@@ -1,8 +1,9 @@
 import { type Product, times } from "../../quantity/product.ts";
 import type { AttentionOp } from "../../tree/op.ts";
 import type { Moment } from "../engine.ts";
-import { repeat, scores } from "./attention.ts";
 import { element, type Flow, half, headsHere, held, hidden } from "./flow.ts";
+import { repeat } from "./groups.ts";
+import { scores } from "./scores.ts";
 
 /** Scores and one more column. */
 export const sinkScores = (op: AttentionOp, flow: Flow): Product => [

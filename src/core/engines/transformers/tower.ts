@@ -4,13 +4,14 @@ import type { Component, Module } from "../../tree/module.ts";
 import type { AttentionOp, FeedForwardOp, Op } from "../../tree/op.ts";
 import { walk } from "../../tree/walk.ts";
 import type { HeldBuffer, Moment } from "../engine.ts";
-import { attentionMoments, folded, keptScores } from "./attention.ts";
+import { attentionMoments, folded } from "./attention.ts";
 import { expertsMoments, feedForwardMoments } from "./feed-forward.ts";
 import { element, type Flow, half, held, hidden, isEager, meanwhile } from "./flow.ts";
 import { frontEnd, mapSize } from "./front-end.ts";
 import { mixerMoments } from "./mixer.ts";
 import { encoderMask } from "./packed.ts";
 import { sharedPositions } from "./relative.ts";
+import { keptScores } from "./scores.ts";
 
 type OpOf<Kind extends Op["kind"]> = Extract<Op, { kind: Kind }>;
 
