@@ -1,7 +1,8 @@
 """What PyTorch holds while a model learns: live bytes after the forward pass, and the peaks of forward, backward and step.
 
-usage: training.py CONFIG.json [--batch 1] [--length 128] [--frames 3000] [--dtype bfloat16] [--checkpointing]
-                   [--lora RANK] [--attention sdpa|eager] [--layers N] [--optimizer adamw|sgd] [--detail]
+usage: training.py --matrix FOLDER > test/measurements/training/runs.jsonl     (FOLDER: of configs)
+       training.py CONFIG.json [--batch 1] [--length 128] [--frames 3000] [--dtype bfloat16] [--checkpointing]
+                   [--lora RANK] [--attention sdpa|eager] [--layers N] [--detail]
 
 Nothing is computed: tensors are fakes, so that models of any size can be measured on
 any machine. Every storage that an operator makes is followed until it dies. Scaled dot-product attention is given the
@@ -12,6 +13,7 @@ import argparse
 import collections
 import json
 import re
+import sys
 import weakref
 
 import torch
@@ -55,6 +57,21 @@ class Masked(torch.autograd.Function):
         return torch.empty_like(grad)
 
 
+class Aligned(torch.autograd.Function):
+    """`ctc_loss`, native: the way back needs the probabilities and the forward variables."""
+
+    @staticmethod
+    def forward(ctx, log_probs, targets):
+        time, batch, _ = log_probs.shape
+        alpha = torch.empty(batch, time, 2 * (targets.numel() // batch) + 1, dtype=log_probs.dtype)
+        ctx.save_for_backward(log_probs, alpha)
+        return torch.empty((), dtype=log_probs.dtype)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return torch.empty_like(ctx.saved_tensors[0]), None
+
+
 def dropout(input, p=0.5, training=True, inplace=False):
     return Masked.apply(input) if training and p > 0 else input
 
@@ -65,6 +82,7 @@ class Live(TorchDispatchMode):
     def __init__(self):
         super().__init__()
         self.known, self.now, self.peak, self.stack, self.at, self.kept = {}, 0, 0, [""], "", []
+        self.back = False
 
     def ignore(self, tensors):
         for tensor in tensors:
@@ -89,6 +107,9 @@ class Live(TorchDispatchMode):
             self.peak, self.at = self.now, f"{self.stack[-1]} {op}"
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if self.back and self.stack[-1] == "" and func is torch.ops.aten.add.Tensor:
+            # Autograd adds two gradients in place where nothing else holds the first; for fakes, which are subclasses, it does not.
+            return args[0].add_(args[1])
         if func is torch.ops.aten.masked_select.default:
             return args[0].flatten()  # every label counts
         try:
@@ -113,6 +134,10 @@ class Adapter(torch.nn.Module):
         self.base = base
         self.a = torch.nn.Parameter(torch.empty(rank, base.in_features))
         self.b = torch.nn.Parameter(torch.empty(base.out_features, rank))
+
+    @property
+    def weight(self):
+        return self.base.weight
 
     def forward(self, x):
         result = self.base(x)
@@ -161,7 +186,24 @@ def inputs_of(model, config, options):
     if config.is_encoder_decoder:
         memory = torch.zeros(batch, options.frames, dtype=torch.int64, device="cpu")
         return {"input_ids": memory, "labels": ids}
-    return {"input_ids": ids, "labels": ids, **({"use_cache": False} if hasattr(config, "use_cache") else {})}
+    return {"input_ids": ids, "labels": ids}
+
+
+SPEECH = {"length": 200, "frames": 3000}
+SAMPLES = {"length": 64, "frames": 1000}
+TEXTS = {"length": 128, "frames": 512}
+MODELS = {
+    "meta-llama__Llama-3.2-1B": {}, "openai__whisper-small": SPEECH, "Qwen__Qwen3-0.6B": {}, "google-bert__bert-base-uncased": {},
+    "facebook__wav2vec2-base-960h": SAMPLES, "google-t5__t5-small": TEXTS, "google__gemma-2-2b": {}, "google__flan-t5-base": TEXTS,
+    "openai__whisper-large-v3-turbo": SPEECH, "mistralai__Mixtral-8x7B-v0.1": {}, "distilbert__distilgpt2": {}, "facebook__bart-large": TEXTS,
+    "microsoft__phi-1_5": {}, "Qwen__Qwen3-8B": {}, "facebook__hubert-large-ls960-ft": SAMPLES, "Qwen__Qwen3-30B-A3B": {},
+    "meta-llama__Llama-3.1-8B": {},
+}
+VARIANTS = [
+    {"batch": 4, "length": 512}, {"batch": 2, "length": 512, "checkpointing": True}, {"batch": 2, "length": 512, "lora": 8},
+    {"batch": 1, "length": 256, "dtype": "float32"}, {"batch": 2, "length": 256, "attention": "eager"},
+    {"batch": 2, "length": 512, "lora": 16, "checkpointing": True},
+]
 
 
 def main():
@@ -174,11 +216,21 @@ def main():
     parser.add_argument("--checkpointing", action="store_true")
     parser.add_argument("--lora", type=int, default=0)
     parser.add_argument("--attention", default="sdpa")
-    parser.add_argument("--optimizer", default="adamw")
     parser.add_argument("--layers", type=int)
     parser.add_argument("--detail", action="store_true")
+    parser.add_argument("--matrix", action="store_true")
     options = parser.parse_args()
-    print(json.dumps(measured(options)))
+    if not options.matrix:
+        print(json.dumps(measured(options)))
+        return
+    for model, lengths in MODELS.items():
+        for variant in VARIANTS:
+            run = argparse.Namespace(**{**vars(options), **lengths, **variant, "config": f"{options.config}/{model}.json"})
+            run.length = lengths.get("length", run.length)
+            try:
+                print(json.dumps(measured(run)), flush=True)
+            except Exception as error:
+                print(model, variant, type(error).__name__, str(error)[:300], file=sys.stderr)
 
 
 def measured(options):
@@ -191,9 +243,12 @@ def measured(options):
     if getattr(config, "decoder_start_token_id", None) is None:
         config.decoder_start_token_id = 0
     config.apply_spec_augment = False
+    for part in (config, config.get_text_config()):
+        part.use_cache = False  # as `TrainingArguments.use_cache`
     name = raw["architectures"][0]
     torch.nn.functional.scaled_dot_product_attention = attention
     torch.nn.functional.dropout = dropout
+    torch.nn.functional.ctc_loss = lambda log_probs, targets, *_, **__: Aligned.apply(log_probs, targets)
     # It looks at values to tell packed sequences, which fakes have none of; there are none here.
     transformers.masking_utils.find_packed_sequence_indices = lambda *_: None
     live = Live()
@@ -214,7 +269,7 @@ def measured(options):
             label = re.sub(r"\.\d+(?=\.|$)", ".#", path)
             module.register_forward_pre_hook(lambda *_, label=label: live.stack.append(label))
             module.register_forward_hook(lambda *_: [live.stack.pop(), None][1], always_call=True)
-        optimizer = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[options.optimizer](learn, lr=1e-4, foreach=True)
+        optimizer = torch.optim.AdamW(learn, lr=1e-4, fused=True)
         inputs = inputs_of(model, config, options)
         live.ignore([*model.parameters(), *model.buffers(), *(t for t in inputs.values() if isinstance(t, torch.Tensor))])
         with live:
@@ -225,7 +280,9 @@ def measured(options):
                 for _, size, where, op, shape, dtype in live.known.values():
                     detail[(where, op, str(shape), dtype)] += size
             live.reset()
+            live.back = True
             loss.backward()
+            live.back = False
             backward, after = live.peak, live.now
             at.append(live.at)
             live.reset()
@@ -234,7 +291,7 @@ def measured(options):
             at.append(live.at)
         record = {
             "config": options.config.rsplit("/", 1)[-1],
-            **{k: getattr(options, k) for k in ("batch", "length", "frames", "dtype", "checkpointing", "lora", "attention", "optimizer", "layers")},
+            **{k: getattr(options, k) for k in ("batch", "length", "frames", "dtype", "checkpointing", "lora", "attention", "layers")},
             "weights": sum(p.numel() * p.element_size() for p in model.parameters()),
             "learning": sum(p.numel() * p.element_size() for p in learn),
             "saved": saved, "forwardPeak": forward, "backwardPeak": backward, "gradients": after, "stepPeak": step, "states": states,

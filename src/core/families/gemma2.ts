@@ -1,4 +1,5 @@
 import { flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
+import { rmsNormFp32 } from "../layers/norm.ts";
 import { SANDWICH_NORMS } from "../towers/causal-lm.ts";
 import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields } from "./decoder-config.ts";
@@ -31,6 +32,7 @@ export const gemma2 = llamaLike({
   read,
   habits: ({ attention_bias: bias, layer_types: types, sliding_window: window }, { sizes }) => ({
     classes: "Gemma2",
+    norm: (name, width) => rmsNormFp32(name, width, "Gemma2RMSNorm"),
     bias: { qkv: bias, o: bias },
     norms: SANDWICH_NORMS,
     scaledEmbedding: true,

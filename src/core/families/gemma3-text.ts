@@ -9,6 +9,7 @@ import {
   reader,
   text,
 } from "../config/schema.ts";
+import { rmsNormFp32 } from "../layers/norm.ts";
 import { causalLm, SANDWICH_NORMS } from "../towers/causal-lm.ts";
 import { rotaryKinds, slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields, decoderSizes } from "./decoder-config.ts";
@@ -52,6 +53,7 @@ export const gemma3Text = decoderOnly({
         sizes,
         {
           classes: "Gemma3",
+          norm: (name, width) => rmsNormFp32(name, width, "Gemma3RMSNorm"),
           bias: { qkv: bias, o: bias },
           normedHeads: true,
           norms: SANDWICH_NORMS,

@@ -32,7 +32,7 @@ export interface AttentionOptions {
   readonly span: Span;
   readonly scores: ScoreStyle;
   /** What else the engines need to know of how it is computed. */
-  readonly habits?: Pick<AttentionOp, "always" | "returns" | "sinks" | "paddedDim">;
+  readonly habits?: Pick<AttentionOp, "always" | "returns" | "sinks" | "paddedDim" | "contiguous">;
   /** Whether keys and values are kept between decoding steps; bidirectional encoders keep none. */
   readonly cached: boolean;
   /** Positions per token of the language model, for a causal encoder that keeps its own cache. */
@@ -71,11 +71,14 @@ export function attention(className: string, name: string, options: AttentionOpt
       qkv: heads + 2 * kvHeads,
     }[which];
     const divide = { by: "columns", units: which === "q" ? heads : kvHeads } as const;
-    return linear(own, which === "q" ? width : source, outputs * headDim, {
+    const one = linear(own, which === "q" ? width : source, outputs * headDim, {
       bias,
       transposed,
       divide,
     });
+    return over === "cross" && which !== "q" && one.op?.kind === "linear"
+      ? { ...one, op: { ...one.op, reads: "memory" } }
+      : one;
   };
   const window =
     options.span.kind === "window" || options.span.kind === "chunk" ? options.span.size : undefined;

@@ -1,4 +1,5 @@
 import { type Module, module } from "../tree/module.ts";
+import type { FeedForwardOp } from "../tree/op.ts";
 import { linear } from "./linear.ts";
 
 interface GatedOptions {
@@ -53,6 +54,7 @@ interface PairOptions {
   readonly bias?: boolean;
   /** Stored as GPT-2 stores its matrices. */
   readonly transposed?: boolean;
+  readonly activation?: FeedForwardOp["activation"];
 }
 
 /** `fc2(act(fc1(x)))` as a module of its own. */
@@ -65,7 +67,13 @@ export function plainFeedForward(
   options: PairOptions = {},
 ): Module {
   return module(className, name, feedForwardPair(width, inner, names, options), {
-    op: { kind: "feed-forward", width, inner, gated: false },
+    op: {
+      kind: "feed-forward",
+      width,
+      inner,
+      gated: false,
+      ...(options.activation && { activation: options.activation }),
+    },
   });
 }
 

@@ -3,7 +3,7 @@ import { type AttentionOptions, attention } from "../layers/attention.ts";
 import { embedding } from "../layers/embedding.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
-import { rmsNorm } from "../layers/norm.ts";
+import { perVector, rmsNorm } from "../layers/norm.ts";
 import { rotary as rotaryTables } from "../layers/rotary.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
@@ -258,7 +258,7 @@ function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: Layer
       bias: { q: qkv, k: qkv, v: qkv, qkv, o: bias.o ?? false },
       extra:
         normedHeads === true
-          ? [norm("q_norm", headDim), norm("k_norm", headDim)]
+          ? [perVector(norm("q_norm", headDim), heads), perVector(norm("k_norm", headDim), kvHeads)]
           : normedHeads || [],
       span: variant.span ?? { kind: "causal" },
       scores: "fp32-softmax",

@@ -59,7 +59,7 @@ export function t5Stack(sizes: T5Sizes, options: T5Stack): Module {
       ...(biased === "all"
         ? [blocks(upTo(layers), true)]
         : [blocks([[0, 0]], true), layers > 1 ? blocks([[1, layers - 1]], false) : undefined]),
-      rmsNorm("final_layer_norm", width, `${classes}LayerNorm`),
+      rmsNorm("final_layer_norm", width, `${classes}LayerNorm`, "input-and-fp32"),
     ],
     { component: options.component, op: { kind: "tower", side: options.name, width } },
   );
@@ -85,7 +85,7 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
     return withPositions(plain, { kind: "bias" });
   };
   const norm = (layer: number) =>
-    rmsNorm(`layer.${layer}.layer_norm`, width, `${classes}LayerNorm`);
+    rmsNorm(`layer.${layer}.layer_norm`, width, `${classes}LayerNorm`, "input-and-fp32");
   const last = cross ? 2 : 1;
   const feedForward = `layer.${last}.DenseReluDense`;
   return module(

@@ -30,8 +30,9 @@ export type ScoreStyle = "scaled-copy" | "fp32-softmax";
  */
 export type Op =
   | { readonly kind: "embedding"; readonly width: number }
-  | { readonly kind: "norm"; readonly width: number }
-  | { readonly kind: "linear"; readonly width: number }
+  | NormOp
+  /** `reads`: it runs over the encoder's positions, in a decoder that attends to them. */
+  | { readonly kind: "linear"; readonly width: number; readonly reads?: "memory" }
   | AttentionOp
   | FeedForwardOp
   | ExpertsOp
@@ -54,7 +55,7 @@ export type Op =
   /** Puts encoded audio or images in the place of their placeholder tokens. */
   | MergeOp
   /** Output logits, for every position of the prompt or only for the last one. */
-  | { readonly kind: "head"; readonly vocab: number; readonly positions: "all" | "last" }
+  | HeadOp
   /** A whole stack with its entry and exit. */
   | {
       readonly kind: "tower";
@@ -79,6 +80,26 @@ export type Op =
       readonly entry?: ConvFrontEnd;
     };
 
+export interface NormOp {
+  readonly kind: "norm";
+  readonly width: number;
+  /** How many vectors of that width it norms at every position (heads); one by default. */
+  readonly vectors?: number;
+  /**
+   * Which copies of its input the way back needs, by how the reference writes it: the input (one fused operator), an fp32 copy
+   * (Llama), that twice because the weight is applied in fp32 too (Gemma), or both input and fp32 copy (T5).
+   */
+  readonly keeps?: "input" | "fp32" | "fp32-twice" | "input-and-fp32";
+}
+
+export interface HeadOp {
+  readonly kind: "head";
+  readonly vocab: number;
+  readonly positions: "all" | "last";
+  /** Dtype in which the loss is computed; fp32 by default where the forward takes `logits_to_keep` (`ForCausalLMLoss`), else the model's. */
+  readonly loss?: "fp32" | "model";
+}
+
 export interface AttentionOp {
   readonly kind: "attention";
   readonly width: number;
@@ -99,6 +120,8 @@ export interface AttentionOp {
   readonly latent?: { readonly unrotated: number };
   /** A learned score beside those of the keys, for every head: attention to nothing. */
   readonly sinks?: true;
+  /** Queries are laid out head by head before they meet keys, and so is the flash kernel's result, which is copied back. */
+  readonly contiguous?: true;
   /** It returns no attention weights, so that its layer keeps none. */
   readonly returns?: "nothing";
 }
@@ -120,6 +143,8 @@ export interface FeedForwardOp {
   readonly width: number;
   readonly inner: number;
   readonly gated: boolean;
+  /** A rectifier's gradient is computed from its result, others' from their input, which is the default. */
+  readonly activation?: "relu";
   /** What the gate was made of stays referenced: half of one matrix's output, or a variable of its own. */
   readonly keepsGate?: true;
 }
