@@ -82,7 +82,8 @@ function logSoftmax({ root, audio, type }: Model, { batch, length, dtype }: Run)
   walk(root, ({ op }) => {
     if (op?.kind !== "head") return;
     const fp32 = dtype === "float32" || op.positions === "last";
-    bytes ||= batch * length * op.vocab * (fp32 ? 4 : 2);
+    const logits = op.capped ? (dtype === "float32" ? 4 : 2) : 0;
+    bytes ||= batch * length * op.vocab * ((fp32 ? 4 : dtype === "bfloat16" ? 2 : 4) + logits);
   });
   return audio && type === "encoder-only" ? 0 : bytes;
 }

@@ -1,4 +1,14 @@
-import { flag, list, maybe, or, orNull, positions, reader, text } from "../config/schema.ts";
+import {
+  decimal,
+  flag,
+  list,
+  maybe,
+  or,
+  orNull,
+  positions,
+  reader,
+  text,
+} from "../config/schema.ts";
 import { rmsNormFp32 } from "../layers/norm.ts";
 import { SANDWICH_NORMS } from "../towers/causal-lm.ts";
 import { slidingVariants } from "../towers/layer-variants.ts";
@@ -21,6 +31,7 @@ const read = reader(() => ({
   attention_bias: or(flag(), false),
   sliding_window: or(orNull(positions()), 4096),
   layer_types: maybe(list(text())),
+  final_logit_softcapping: or(orNull(decimal()), 30),
 }));
 
 /** Gemma 2: every second layer slides, the first one included. Source: `models/gemma2/modeling_gemma2.py`. */
@@ -30,14 +41,18 @@ export const gemma2 = llamaLike({
   architectures: ["Gemma2ForCausalLM"],
   purpose: "text generation",
   read,
-  habits: ({ attention_bias: bias, layer_types: types, sliding_window: window }, { sizes }) => ({
-    classes: "Gemma2",
-    norm: (name, width) => rmsNormFp32(name, width, "Gemma2RMSNorm"),
-    bias: { qkv: bias, o: bias },
-    norms: SANDWICH_NORMS,
-    scaledEmbedding: true,
-    variants: slidingVariants(sizes.layers, window, (index) =>
-      types ? types[index] === "sliding_attention" : index % 2 === 0,
-    ),
-  }),
+  habits: (config, { sizes }) => {
+    const { attention_bias: bias, layer_types: types, sliding_window: window } = config;
+    return {
+      classes: "Gemma2",
+      cappedLogits: config.final_logit_softcapping !== null,
+      norm: (name, width) => rmsNormFp32(name, width, "Gemma2RMSNorm"),
+      bias: { qkv: bias, o: bias },
+      norms: SANDWICH_NORMS,
+      scaledEmbedding: true,
+      variants: slidingVariants(sizes.layers, window, (index) =>
+        types ? types[index] === "sliding_attention" : index % 2 === 0,
+      ),
+    };
+  },
 });

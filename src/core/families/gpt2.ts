@@ -1,7 +1,7 @@
-import { flag, or, reader } from "../config/schema.ts";
+import { flag, or, reader, text } from "../config/schema.ts";
 import { attention } from "../layers/attention.ts";
 import { embedding } from "../layers/embedding.ts";
-import { plainFeedForward } from "../layers/feed-forward.ts";
+import { activationNamed, plainFeedForward } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
 import type { Place } from "../towers/causal-lm.ts";
 import { gptModel } from "../towers/gpt.ts";
@@ -13,8 +13,16 @@ const PLACE: Place = { backbone: "transformer", head: "lm_head" };
 const GPT2 = { vocab: 50257, positions: 1024, width: 768, layers: 12, heads: 12, tied: true };
 
 /** GPT2Config and GPTBigCodeConfig (transformers 5.18). */
-const readGpt2 = reader(() => ({ ...gptFields(GPT2), add_cross_attention: or(flag(), false) }));
-const readBigCode = reader(() => ({ ...gptFields(GPT2), multi_query: or(flag(), true) }));
+const readGpt2 = reader(() => ({
+  ...gptFields(GPT2),
+  activation_function: or(text(), "gelu_new"),
+  add_cross_attention: or(flag(), false),
+}));
+const readBigCode = reader(() => ({
+  ...gptFields(GPT2),
+  activation_function: or(text(), "gelu_pytorch_tanh"),
+  multi_query: or(flag(), true),
+}));
 
 type Config = ReturnType<typeof readGpt2> | ReturnType<typeof readBigCode>;
 
@@ -77,7 +85,7 @@ function model(config: Config, kind: Kind, place: Place) {
           width,
           config.n_inner ?? 4 * width,
           ["c_fc", "c_proj"],
-          { transposed },
+          { transposed, ...activationNamed(config.activation_function) },
         ),
       ],
       blocks: ["attn", ...(crosses ? ["crossattention"] : []), "mlp"],

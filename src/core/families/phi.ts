@@ -1,5 +1,5 @@
-import { flag, or, reader } from "../config/schema.ts";
-import { plainFeedForward } from "../layers/feed-forward.ts";
+import { flag, or, reader, text } from "../config/schema.ts";
+import { activationNamed, plainFeedForward } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { PARALLEL_NORMS } from "../towers/causal-lm.ts";
 import { decoderFields, rotatedValues } from "./decoder-config.ts";
@@ -18,6 +18,7 @@ const read = reader(() => ({
     maxPositions: 2048,
     tied: false,
   }),
+  hidden_act: or(text(), "gelu_new"),
   qk_layernorm: or(flag(), false),
 }));
 
@@ -48,7 +49,14 @@ export const phi = llamaLike({
         layerNorm("q_layernorm", share),
         layerNorm("k_layernorm", share),
       ],
-      feedForward: plainFeedForward("PhiMLP", "mlp", width, inner, ["fc1", "fc2"]),
+      feedForward: plainFeedForward(
+        "PhiMLP",
+        "mlp",
+        width,
+        inner,
+        ["fc1", "fc2"],
+        activationNamed(config.hidden_act),
+      ),
       rotated: rotatedValues(headDim, raw, context, 0.5),
     };
   },

@@ -1,7 +1,8 @@
 import { type RawConfig, within } from "../config/raw.ts";
-import { count, dimension, maybe, or, reader, text } from "../config/schema.ts";
+import { count, decimal, dimension, maybe, or, reader, text } from "../config/schema.ts";
 import { InputError, shown } from "../errors.ts";
 import { embedding } from "../layers/embedding.ts";
+import { activationNamed } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
 import { contextUpTo } from "../model.ts";
 import { type T5Sizes, t5Encoder, t5Stack } from "../towers/t5.ts";
@@ -29,6 +30,7 @@ const member = (sizes: Member) => ({
     num_decoder_layers: maybe(count()),
     num_heads: or(dimension(), sizes.heads),
     relative_attention_num_buckets: or(dimension(), 32),
+    dropout_rate: or(decimal(), 0.1),
     feed_forward_proj: or(text(), sizes.feedForward),
   })),
 });
@@ -70,6 +72,11 @@ function sizesOf(
       inner: config.d_ff,
       buckets: config.relative_attention_num_buckets,
       gated: first === "gated",
+      // "gated-gelu" means transformers' gelu_new (configuration_t5.py).
+      activation: activationNamed(
+        config.feed_forward_proj === "gated-gelu" ? "gelu_new" : (rest[0] ?? first),
+      ).activation,
+      dropout: config.dropout_rate > 0,
       biased: classes === "UMT5" ? "all" : "first",
     },
     layers: config.num_layers,

@@ -8,6 +8,7 @@ interface GatedOptions {
   readonly downBias?: boolean;
   /** Width of the result; the input's by default. */
   readonly outputs?: number;
+  readonly activation?: FeedForwardOp["activation"];
   /** Two names: gate and up are one matrix of twice the inner width. */
   readonly names?: readonly [gate: string, up: string, down: string] | readonly [string, string];
 }
@@ -44,10 +45,17 @@ export function gatedFeedForward(
         width,
         inner,
         gated: true,
+        ...(options.activation && { activation: options.activation }),
         ...(names.length === 2 && { keepsGate: true as const }),
       },
     },
   );
+}
+
+/** What a config's name of an activation says of its gradient (transformers 5.18, activations.py). */
+export function activationNamed(name: string): Pick<FeedForwardOp, "activation"> {
+  if (name === "relu") return { activation: "relu" };
+  return name === "gelu_new" ? { activation: "written-out" } : {};
 }
 
 interface PairOptions {

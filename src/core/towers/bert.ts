@@ -4,7 +4,7 @@ import { linear } from "../layers/linear.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
-import type { AttentionOp, Op, ScoreStyle } from "../tree/op.ts";
+import type { AttentionOp, Dropout, Op, ScoreStyle } from "../tree/op.ts";
 import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
 
 const PROJECTIONS = [
@@ -29,6 +29,7 @@ export interface BertLayerOptions {
   readonly tensors?: readonly Tensor[];
   readonly buffers?: readonly DeviceBuffer[];
   readonly attention?: Pick<AttentionOp, "always" | "returns" | "relative">;
+  readonly dropout?: Dropout;
   /** How many positions see each other, where it is not all of them. */
   readonly chunk?: number;
   /** Hidden states that the layer keeps besides the usual ones. */
@@ -86,12 +87,13 @@ export function splitFeedForward(options: BertLayerOptions): Module[] {
 }
 
 /** What such a layer does, wherever its norms are. */
-export const splitLayerOp = ({ width, inner, norms, keeps }: BertLayerOptions): Op => ({
+export const splitLayerOp = ({ width, inner, norms, keeps, dropout }: BertLayerOptions): Op => ({
   kind: "layer",
   width,
   blocks: [{ run: "attention" }, { run: { kind: "feed-forward", width, inner, gated: false } }],
   norms,
   ...(keeps !== undefined && { keeps }),
+  ...(dropout && { dropout }),
 });
 
 /** One layer of BERT (Devlin et al. 2018), norms after each block. */
@@ -111,6 +113,7 @@ export interface BertSizes {
   readonly heads: number;
   readonly positions: number;
   readonly types: number;
+  readonly dropout?: Dropout;
 }
 
 export interface BertHabits {
@@ -159,7 +162,15 @@ export function bertEncoder(sizes: BertSizes, habits: BertHabits): Module {
     ],
     { buffers: indices },
   );
-  const layer = bertLayer({ classes, width, inner, heads, scores: habits.scores, norms: "after" });
+  const layer = bertLayer({
+    classes,
+    width,
+    inner,
+    heads,
+    scores: habits.scores,
+    norms: "after",
+    ...(sizes.dropout && { dropout: sizes.dropout }),
+  });
   return module(
     `${classes}Model`,
     habits.name,

@@ -98,6 +98,8 @@ export interface DecoderHabits {
   readonly rotated?: number;
   /** Whether the head computes logits for the whole prompt or, with `logits_to_keep`, only for the last position. */
   readonly logits?: "all" | "last";
+  /** See the head op. */
+  readonly cappedLogits?: boolean;
 }
 
 export const PROJECTIONS = [
@@ -153,6 +155,7 @@ export function causalLm(
     rotary: rotated * Math.max(1, habits.rotaryKinds?.length ?? 1),
     headBias: habits.bias?.head,
     logits: habits.logits,
+    cappedLogits: habits.cappedLogits,
   });
 }
 
@@ -196,6 +199,7 @@ interface Shell {
   /** Width that the head takes, where the backbone projects its own to another one. */
   readonly headWidth?: number;
   readonly logits?: "all" | "last" | undefined;
+  readonly cappedLogits?: boolean | undefined;
 }
 
 /** A backbone and its head, whatever lies in the backbone. */
@@ -209,6 +213,7 @@ export function languageModel(shell: Shell): LanguageModel {
   const head = languageHead(sizes, place, shell.logits, {
     tokens: shell.tiedTo,
     bias: shell.headBias,
+    capped: shell.cappedLogits,
   });
   return { backbone, head, width, vocab };
 }
@@ -219,6 +224,7 @@ interface HeadOptions {
   /** Path of the token table below the backbone. */
   readonly tokens?: string | undefined;
   readonly bias?: boolean | undefined;
+  readonly capped?: boolean | undefined;
 }
 
 /**
@@ -229,7 +235,7 @@ export function languageHead(
   { width, vocab, tied }: Pick<DecoderSizes, "width" | "vocab" | "tied">,
   place: Place,
   positions: "all" | "last" = "last",
-  { tokens = "embed_tokens", bias = false }: HeadOptions = {},
+  { tokens = "embed_tokens", bias = false, capped = false }: HeadOptions = {},
 ): Module {
   return {
     ...linear(lastOf(place.head), width, vocab, {
@@ -238,7 +244,7 @@ export function languageHead(
       divide: { by: "columns" },
       ...(tied && { tiedTo: `${place.backbone}.${tokens}.weight` }),
     }),
-    op: { kind: "head", vocab, positions },
+    op: { kind: "head", vocab, positions, ...(capped && { capped: true }) },
   };
 }
 

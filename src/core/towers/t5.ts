@@ -4,6 +4,7 @@ import { gatedFeedForward, plainFeedForward } from "../layers/feed-forward.ts";
 import { rmsNorm } from "../layers/norm.ts";
 import { type Indices, upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
+import type { FeedForwardOp } from "../tree/op.ts";
 import { withPositions } from "./conformer.ts";
 
 export interface T5Sizes {
@@ -21,6 +22,8 @@ export interface T5Sizes {
   readonly gated: boolean;
   /** Which layers own a table of relative positions: T5's first one, whose table the others use, or all (UMT5). */
   readonly biased: "first" | "all";
+  readonly activation?: FeedForwardOp["activation"];
+  readonly dropout?: boolean;
 }
 
 export interface T5Stack {
@@ -98,9 +101,11 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
       sizes.gated
         ? gatedFeedForward(`${classes}DenseGatedActDense`, feedForward, width, inner, {
             names: ["wi_0", "wi_1", "wo"],
+            ...(sizes.activation && { activation: sizes.activation }),
           })
         : plainFeedForward(`${classes}DenseActDense`, feedForward, width, inner, ["wi", "wo"], {
             bias: false,
+            ...(sizes.activation && { activation: sizes.activation }),
           }),
       norm(last),
     ],
@@ -108,6 +113,7 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
       op: {
         kind: "layer",
         width,
+        ...(sizes.dropout && { dropout: { hidden: true, inner: true, scores: true } }),
         blocks: [
           { run: "layer.0.SelfAttention" },
           ...(cross ? [{ run: "layer.1.EncDecAttention" }] : []),

@@ -98,6 +98,15 @@ export const convolutionEntry = ({
     const statistics: FeatureMap = { label: "statistics of the norm", steps, width: 2, bytes: 4 };
     return [map("convolution"), map("its copy, channels last"), map("its norm"), statistics];
   }),
+  keeps: dims.flatMap((width, i) => {
+    const steps = strides
+      .slice(0, i + 1)
+      .map((stride, at): Step => ({ kind: "conv", kernel: kernels[at] ?? 1, stride }));
+    const labels = ["convolution", ...(norm === "layer" || i === 0 ? ["norm"] : []), "activation"];
+    return labels.map((label) => ({ label, steps, width }));
+  }),
+  alwaysLearns: true,
+  checkpointed: true,
   ...(dims.some((dim) => dim !== dims[0]) && { widths: dims }),
   ...(norm === "layer" && { normed: true }),
 });

@@ -47,6 +47,8 @@ export type Op =
       readonly norms?: "before" | "after";
       /** Its input is gone once the first block has run. */
       readonly releases?: true;
+      /** What passes a dropout when it trains, by the config's probabilities. */
+      readonly dropout?: Dropout;
       /** Hidden states that stay referenced while its blocks run, besides the usual ones (input, residual, norm). */
       readonly keeps?: number;
     }
@@ -80,6 +82,13 @@ export type Op =
       readonly entry?: ConvFrontEnd;
     };
 
+/** What passes a dropout in training: each block's result, the inner values of a feed-forward, the attention scores. */
+export interface Dropout {
+  readonly hidden: boolean;
+  readonly inner: boolean;
+  readonly scores: boolean;
+}
+
 export interface NormOp {
   readonly kind: "norm";
   readonly width: number;
@@ -98,6 +107,8 @@ export interface HeadOp {
   readonly positions: "all" | "last";
   /** Dtype in which the loss is computed; fp32 by default where the forward takes `logits_to_keep` (`ForCausalLMLoss`), else the model's. */
   readonly loss?: "fp32" | "model";
+  /** Logits go through a tanh (`final_logit_softcapping`), whose result the way back needs. */
+  readonly capped?: true;
 }
 
 export interface AttentionOp {
@@ -143,8 +154,11 @@ export interface FeedForwardOp {
   readonly width: number;
   readonly inner: number;
   readonly gated: boolean;
-  /** A rectifier's gradient is computed from its result, others' from their input, which is the default. */
-  readonly activation?: "relu";
+  /**
+   * What the activation's gradient is computed from: its result (a rectifier), three tensors besides its input (GELU by tanh in
+   * plain steps: transformers' NewGELUActivation), or its input alone, which is the default.
+   */
+  readonly activation?: "relu" | "written-out";
   /** What the gate was made of stays referenced: half of one matrix's output, or a variable of its own. */
   readonly keepsGate?: true;
 }
@@ -215,6 +229,12 @@ export interface ConvFrontEnd {
   readonly strides: readonly number[];
   /** Channels of each convolution's output, where they are not all `width`. */
   readonly widths?: readonly number[];
+  /** What the way back needs of it, where it is not a convolution's output and its activation. */
+  readonly keeps?: readonly FeatureMap[];
+  /** Training: a gradient is asked for at its input, whatever learns. */
+  readonly alwaysLearns?: true;
+  /** Its convolutions are checkpointed as layers are: then what comes out of each is kept. */
+  readonly checkpointed?: true;
   /** A layer norm over the channels follows each convolution, which takes a copy in another layout. */
   readonly normed?: true;
   /** What lives at each moment, where it is not a convolution's output and its activation. */

@@ -1,6 +1,7 @@
 import { type Factor, type Product, times } from "../../quantity/product.ts";
 import { countOf } from "../../tree/indices.ts";
 import type { Module } from "../../tree/module.ts";
+import type { FeatureMap } from "../../tree/op.ts";
 import { walk } from "../../tree/walk.ts";
 import type { Tower } from "../transformers/tower.ts";
 import { type Kept, keptIn, type Learning, NOTHING, norm, plus } from "./kept.ts";
@@ -11,6 +12,8 @@ export interface TowerKept {
   readonly all: readonly Product[];
   /** One layer's tensors (of the kind that keeps most): with checkpointing they are there while it runs again. */
   readonly layer: readonly Product[];
+  /** The same of a front end's first convolution, where those are checkpointed too. */
+  readonly front: readonly Product[];
 }
 
 interface Sums {
@@ -21,14 +24,24 @@ interface Sums {
   readonly outside: Kept;
 }
 
-export function towerKept(tower: Tower, learning: Learning, checkpointing: boolean): TowerKept {
+/** `text`: the tower reads text, whose length is the context's, whichever side it is. */
+export function towerKept(
+  tower: Tower,
+  learning: Learning,
+  checkpointing: boolean,
+  text: boolean,
+): TowerKept {
   const { layers, largest, inputs, outside } = sumsOf(tower.module, learning);
-  const lengths = lengthsOf(tower);
-  const rest = plus(outside, { position: rotary(tower, learning), memory: read(tower, learning) });
+  const lengths = lengthsOf(tower, text);
+  const rest = plus(outside, {
+    position: rotary(tower, learning),
+    memory: read(tower, learning),
+    table: distances(tower, learning),
+  });
   // Checkpointing makes the model's input need a gradient (`enable_input_require_grads`), so that one flows through the front end.
   const entry =
-    tower.op.entry && (learning.full || checkpointing)
-      ? entryKept(tower.op.entry, lengths, learning)
+    tower.op.entry && (learning.full || checkpointing || tower.op.entry.alwaysLearns)
+      ? entryKept(tower.op.entry, lengths, learning, checkpointing)
       : [];
   return {
     all: [
@@ -39,6 +52,14 @@ export function towerKept(tower: Tower, learning: Learning, checkpointing: boole
       ),
     ],
     layer: bytes(largest, lengths),
+    front:
+      checkpointing && tower.op.entry?.checkpointed
+        ? maps(
+            tower.op.entry.keeps?.filter(({ steps }) => steps.length === 1) ?? [],
+            lengths,
+            learning,
+          )
+        : [],
   };
 }
 
@@ -55,6 +76,17 @@ function read({ module }: Tower, { size, full }: Learning): number {
         width = tensors.find(({ name }) => name === "weight")?.shape[1] ?? width;
   });
   return full || size === 4 ? width * size : 0;
+}
+
+/** Relative positions, looked up once for all layers: their 8-byte indices, and the bias where no layer adds a mask to it. */
+function distances({ module }: Tower, { size, ranks, eager, full }: Learning): number {
+  let bytes = 0;
+  walk(module, ({ op }) => {
+    if (op?.kind !== "attention" || op.relative?.kind !== "bias" || op.over === "cross") return;
+    const bias = op.span.kind === "full" && !eager ? Math.ceil(op.heads / ranks) * size : 0;
+    bytes = bias + (full ? 8 : 0);
+  });
+  return bytes;
 }
 
 /** Walks a tower's own modules down to its layers; towers inside it count for themselves. */
@@ -88,11 +120,11 @@ interface Lengths {
   readonly raw: Factor;
 }
 
-function lengthsOf({ op }: Tower): Lengths {
+function lengthsOf({ op }: Tower, text: boolean): Lengths {
   const batch = times("batch", "sequences");
   const memory = times("memory", "encoder positions");
   const raw = times("frames", "frames");
-  if (op.side === "decoder")
+  if (op.side === "decoder" || text)
     return { sequences: [batch], positions: times("context", "tokens"), memory, raw };
   const positions: Factor = op.runsOver
     ? { of: "frames", label: "positions", through: op.runsOver }
@@ -106,29 +138,26 @@ function bytes(kept: Kept, { sequences, positions, memory }: Lengths): Product[]
     ...(kept.position > 0 ? [[...sequences, positions, size(kept.position)]] : []),
     ...(kept.memory > 0 ? [[...sequences, memory, size(kept.memory)]] : []),
     ...(kept.pair > 0 ? [[...sequences, positions, positions, size(kept.pair)]] : []),
+    ...(kept.table > 0 ? [[positions, positions, size(kept.table)]] : []),
+    ...(kept.memoryTable > 0 ? [[positions, memory, size(kept.memoryTable)]] : []),
     ...(kept.memoryPair > 0 ? [[...sequences, positions, memory, size(kept.memoryPair)]] : []),
   ];
 }
 
+const isOutput = ({ label }: FeatureMap): boolean => label === "activation";
+
 /** A front end's convolutions: what comes out of each and of its activation; the last one's becomes the first hidden state. */
 function entryKept(
   op: NonNullable<Tower["op"]["entry"]>,
-  { sequences, positions, raw }: Lengths,
-  { size }: Learning,
+  lengths: Lengths,
+  learning: Learning,
+  checkpointing: boolean,
 ): Product[] {
-  if (op.moments) {
-    return op.moments.flatMap((maps) =>
-      maps
-        .filter(({ only }) => only === undefined || size === 2)
-        .map(
-          ({ steps, width, bytes: own }): Product => [
-            ...sequences,
-            { ...raw, label: "positions", through: steps },
-            times(width * (own ?? size), "B kept"),
-          ],
-        ),
-    );
-  }
+  const { sequences, positions } = lengths;
+  const { size } = learning;
+  const kept = checkpointing && op.checkpointed ? op.keeps?.filter(isOutput) : op.keeps;
+  const moments = kept ?? op.moments?.flat();
+  if (moments) return maps(moments, lengths, learning);
   const total = op.strides.reduce((product, stride) => product * stride, 1);
   let passed = 1;
   return op.strides.map((stride, i) => {
@@ -137,3 +166,16 @@ function entryKept(
     return [...sequences, positions, times((total / passed) * kept, "B kept")];
   });
 }
+
+const maps = (
+  features: readonly FeatureMap[],
+  { sequences, raw }: Lengths,
+  { size }: Learning,
+): Product[] =>
+  features
+    .filter(({ only }) => only === undefined || size === 2)
+    .map(({ steps, width, bytes: own }) => [
+      ...sequences,
+      { ...raw, label: "positions", through: steps },
+      times(width * (own ?? size), "B kept"),
+    ]);

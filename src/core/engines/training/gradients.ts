@@ -59,6 +59,14 @@ export function gradientMoments(of: Backward): Moment[] {
       buffers: [made(before), ...run, ...(encoder ? [] : waiting)],
     });
   }
+  for (const { tower, front } of towers) {
+    if (front.length === 0) continue;
+    const run = front.map((size) => ({
+      label: `${tower.component}: first convolution, run again`,
+      size,
+    }));
+    moments.push({ at: "front end run again", buffers: [made(total), ...run] });
+  }
   return moments;
 }
 

@@ -24,15 +24,27 @@ export interface Kept {
   /** For every pair of positions, and of a position and an encoder position. */
   readonly pair: number;
   readonly memoryPair: number;
+  /** The same, once for all sequences. */
+  readonly table: number;
+  readonly memoryTable: number;
 }
 
-export const NOTHING: Kept = { position: 0, memory: 0, pair: 0, memoryPair: 0 };
+export const NOTHING: Kept = {
+  position: 0,
+  memory: 0,
+  pair: 0,
+  memoryPair: 0,
+  table: 0,
+  memoryTable: 0,
+};
 
 export const plus = (a: Kept, b: Partial<Kept>, copies = 1): Kept => ({
   position: a.position + copies * (b.position ?? 0),
   memory: a.memory + copies * (b.memory ?? 0),
   pair: a.pair + copies * (b.pair ?? 0),
   memoryPair: a.memoryPair + copies * (b.memoryPair ?? 0),
+  table: a.table + copies * (b.table ?? 0),
+  memoryTable: a.memoryTable + copies * (b.memoryTable ?? 0),
 });
 
 const FP32 = 4;
@@ -43,7 +55,26 @@ export function keptIn(module: Module, learning: Learning): Kept {
   walk({ ...module, indices: [[0, 0]] }, (each, { copies }) => {
     sum = plus(sum, own(each, learning), copies);
   });
-  return sum;
+  return plus(sum, dropout(module, learning));
+}
+
+/** A mask of a byte for every value that passes a dropout; scores, and what a rectifier gave, are copied. */
+function dropout({ op, ...layer }: Module, { size, ranks, eager }: Learning): Partial<Kept> {
+  if (op?.kind !== "layer" || op.dropout === undefined) return {};
+  const { hidden, inner, scores } = op.dropout;
+  let kept: Kept = { ...NOTHING, position: hidden ? op.blocks.length * op.width : 0 };
+  const fed = (one: FeedForwardOp): number =>
+    Math.ceil(one.inner / ranks) * (1 + (one.activation === "relu" ? size : 0));
+  if (inner)
+    for (const { run } of op.blocks)
+      if (typeof run !== "string") kept = plus(kept, { position: fed(run) });
+  walk({ ...layer, indices: [[0, 0]] }, ({ op: each }) => {
+    if (inner && each?.kind === "feed-forward") kept = plus(kept, { position: fed(each) });
+    if (!scores || each?.kind !== "attention" || !(eager || each.always === "eager")) return;
+    const bytes = Math.ceil(each.heads / ranks) * (1 + size);
+    kept = plus(kept, each.over === "cross" ? { memoryPair: bytes } : { pair: bytes });
+  });
+  return kept;
 }
 
 function own(module: Module, learning: Learning): Partial<Kept> {
@@ -123,19 +154,20 @@ function attention(op: AttentionOp, { size, ranks, eager, full }: Learning): Par
     ? heads * (op.scores === "fp32-softmax" ? FP32 + (size === FP32 ? 0 : size) : size)
     : math
       ? heads * FP32
-      : op.relative
-        ? heads * size
-        : 0;
+      : 0;
+  // Attention to the encoder and to the past adds its mask to the bias anew in every layer; both ways there is one for all.
+  const bias = op.relative?.kind === "bias" && !plain && op.span.kind !== "full" ? heads * size : 0;
+  const zeros = op.relative?.kind === "bias" && !plain ? heads * size : 0;
   return op.over === "cross"
-    ? { position, memory: source, memoryPair: score }
-    : { position: position + source, pair: score };
+    ? { position, memory: source, memoryPair: score, memoryTable: zeros }
+    : { position: position + source, pair: score, table: bias };
 }
 
 /** Input, what goes into the activation and what comes out; of a gated one also the other half and the product. */
 function feedForward(op: FeedForwardOp, { size, ranks, full }: Learning): number {
   const inner = Math.ceil(op.inner / ranks) * size;
   const needed = full || size === FP32;
-  const before = op.activation === "relu" ? 0 : 1;
+  const before = op.activation === "relu" ? 0 : op.activation === "written-out" ? 4 : 1;
   const kept = op.gated ? before + 2 + (needed ? 1 : 0) : before + (needed || before === 0 ? 1 : 0);
   return (needed ? op.width * size : 0) + kept * inner;
 }

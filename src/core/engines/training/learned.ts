@@ -40,10 +40,14 @@ function parameters(root: Module, { tensorParallel }: Setup): Learned[] {
 /** Last part of a linear layer's name, by which adapters are targeted. */
 const shortName = ({ name }: Module): string => name.split(".").at(-1) ?? name;
 
+/** Classes that PEFT's `all-linear` takes (tuners_utils.py): routers of experts have classes of their own. */
+const ADAPTED: ReadonlySet<string> = new Set(["Linear", "Conv1D"]);
+
 /** Whether an adapter goes on this module. */
 export const isTargeted = (module: Module, { method, loraTargets }: Training): boolean =>
   method === "lora" &&
   module.op?.kind === "linear" &&
+  ADAPTED.has(module.class) &&
   (loraTargets === undefined || loraTargets.includes(shortName(module)));
 
 function adapters(root: Module, training: Training, setup: Setup): Learned[] {
