@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import {
+  compare,
   countParameters,
   type EstimateOptions,
   estimate,
@@ -9,6 +10,7 @@ import {
   limits,
   type MemoryReport,
   prepare,
+  sweep,
   type TrainingOptions,
 } from "llm-memory-calculator";
 import { describe, expect, it } from "vitest";
@@ -156,6 +158,39 @@ describe("every family", () => {
       const quick = prepare(model, { training, precision: "bf16" }).total({});
       expect(quick.totalMemoryBytes).toBe(report.totalMemoryBytes);
     }
+  });
+});
+
+it("compare and sweep give the numbers of estimate", () => {
+  const gpu = gpusOfSize(80 * GiB, 1);
+  const options = {
+    training: { method: "lora", loraRank: 4 },
+    precision: "bf16",
+    maxModelLen: 400,
+  };
+  const subjects = [
+    { id: "llama", model: LLAMA },
+    { id: "turbo", model: TURBO },
+  ];
+  const rows = [...compare(subjects, options, [gpu])];
+  expect(rows).toHaveLength(2);
+  rows.forEach((row, i) => {
+    const report = estimate(i === 0 ? LLAMA : TURBO, options);
+    expect(row.engine).toBe("training");
+    expect(row.totalMemoryBytes).toBe(report.totalMemoryBytes);
+    expect(row.headroomBytes).toBe(80 * GiB - report.totalMemoryBytes);
+  });
+  const batchSize = [1, 5, 64];
+  const points = [...sweep(subjects, { batchSize, gpu: [gpu] }, options)];
+  expect(points).toHaveLength(6);
+  points.forEach((point, i) => {
+    const report = estimate(i < 3 ? LLAMA : TURBO, {
+      ...options,
+      batchSize: batchSize[i % 3] ?? 0,
+    });
+    expect(point.totalMemoryBytes).toBe(report.totalMemoryBytes);
+    expect(point.peakPhase).toBe(report.peakPhase);
+    expect(point.fits).toBe(report.totalMemoryBytes <= 80 * GiB);
   });
 });
 
