@@ -45,6 +45,10 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
   const { engine, version } = engineOf(model, options);
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
+  const { audio } = workload;
+  if (engine.oneWindow && audio && audio.windows > audio.concurrentWindows) {
+    assumptions.push("One window of the audio is an example; the others are further examples.");
+  }
   const values = axesOf(workload, expansionOf(model, setup));
   const ledger = writeLedger(engine.plan(model, setup), values);
   return new MemoryReport({

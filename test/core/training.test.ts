@@ -194,6 +194,13 @@ it("compare and sweep give the numbers of estimate", () => {
   });
 });
 
+it("audio of several windows that take turns is several examples", () => {
+  const { audioSeconds } = limits(TURBO, { training: {} }, gpusOfSize(80 * GiB, 1));
+  expect(audioSeconds).toEqual({ value: 30, boundBy: "model" });
+  const { assumptions } = train({}, { audioSeconds: 65 }, TURBO);
+  expect(assumptions.join()).toMatch(/further examples/);
+});
+
 it("limits hold for training as for running", () => {
   const training = { method: "lora", gradientCheckpointing: true };
   const gpu = gpusOfSize(40 * GiB, 1);

@@ -124,6 +124,8 @@ export interface Engine {
   readonly presets?: { readonly numBeams?: number; readonly precision?: Dtype };
   /** Dtypes in which it can hold weights; undefined: any. */
   readonly precisions?: readonly Dtype[];
+  /** It sees one window of the audio; where windows run one after the other, more audio is more examples. */
+  readonly oneWindow?: true;
   /** It runs on one device only. */
   readonly singleDevice?: true;
   /** Why it cannot run this model, as the end of a sentence; undefined where it can. */

@@ -43,6 +43,7 @@ export function trainingEngine(options: TrainingOptions): Engine {
   return {
     name: "training",
     summary: "what PyTorch holds while a model learns: weights, gradients, optimiser, activations",
+    oneWindow: true,
     refuses: ({ root }) => undescribed(root),
     phases: () => PHASES,
     plan: (model, setup) => planOf(model, setup, training),
