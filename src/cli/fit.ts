@@ -17,7 +17,7 @@ export async function fitCommand(model: string, options: TextOptions): Promise<v
     const all = fitAll(
       described,
       asked,
-      devices.map((device) => gpusOfDevice(device, 1)),
+      devices.filter(({ kind }) => kind !== "main memory").map((device) => gpusOfDevice(device, 1)),
     );
     const engine = asked.training ? "training" : (options.engine ?? "transformers");
     if (options.json) print(JSON.stringify({ schemaVersion: 1, model: id, devices: all }));

@@ -12,6 +12,7 @@ export interface TrainingFlags {
   readonly loraRank?: number;
   readonly loraTargets?: string;
   readonly gradientCheckpointing?: true;
+  readonly gradientAccumulationSteps?: number;
   /** False where `--no-master-weights` was given; commander says true otherwise. */
   readonly masterWeights?: boolean;
   readonly sharding?: string;
@@ -33,6 +34,12 @@ export function addTraining(
       "train: layers that get adapters: q_proj,v_proj (default: all)",
     )
     .option("--gradient-checkpointing", "train: layers run again on the way back")
+    .addOption(
+      number(
+        "--gradient-accumulation-steps <n>",
+        "train: batches whose gradients are summed before a step (default: 1)",
+      ),
+    )
     .option("--no-master-weights", "train: no fp32 copies of weights in 16 bits")
     .option("--sharding <name>", "train: none, zero-1, zero-2, zero-3 or fsdp (default: none)")
     .addOption(
@@ -46,7 +53,8 @@ export function addTraining(
 /** What is left of the options without these, and what they ask for. */
 export function splitTraining<Options extends TrainingFlags>(options: Options) {
   const { mode, method, optimizer, loraRank, loraTargets, ...some } = options;
-  const { gradientCheckpointing, masterWeights, sharding, dataParallelSize, ...rest } = some;
+  const { gradientCheckpointing, masterWeights, sharding, dataParallelSize, ...more } = some;
+  const { gradientAccumulationSteps, ...rest } = more;
   const asked = Object.fromEntries(
     Object.entries({
       method,
@@ -55,6 +63,7 @@ export function splitTraining<Options extends TrainingFlags>(options: Options) {
       loraTargets:
         loraTargets === undefined ? undefined : parseWords(loraTargets, "--lora-targets"),
       gradientCheckpointing,
+      gradientAccumulationSteps,
       masterWeights: masterWeights === false ? false : undefined,
       sharding,
       dataParallelSize,

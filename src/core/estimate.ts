@@ -52,6 +52,10 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
   const setup = setupFor(engine, model, { ...options, ...version }, assumptions);
   const workload = settleWorkload(model, options, assumptions);
   oneSequence(setup, workload.batchSize);
+  const { audio } = workload;
+  if (engine.oneWindow && audio && audio.windows > audio.concurrentWindows) {
+    assumptions.push("One window of the audio is an example; the others are further examples.");
+  }
   const values = axesOf(workload, expansionOf(model, setup));
   const serving = engine.serving?.(model, setup, values) ?? null;
   if (serving) assumptions.push(...(engine.warns?.(serving) ?? []));

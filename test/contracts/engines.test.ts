@@ -65,7 +65,17 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
   it("has the phases that it says, all of them known", () => {
     const phases = engine.phases(model);
     expect(report.phases.map(({ phase }) => phase)).toEqual([...phases]);
-    const order = ["load", "encode", "prefill", "decode", "profile", "serve", "all"];
+    const order = [
+      "load",
+      "encode",
+      "prefill",
+      "decode",
+      "profile",
+      "serve",
+      "forward",
+      "backward",
+      "all",
+    ];
     expect(phases.map((phase) => order.indexOf(phase)).every((at) => at >= 0)).toBe(true);
     expect([...phases].sort((a, b) => order.indexOf(a) - order.indexOf(b))).toEqual([...phases]);
     for (const plan of engine.plan(

@@ -34,6 +34,19 @@ describe("vLLM's LoRA slots", () => {
     expect(slots(shared)).toBe(of(false));
     expect(slots({ ...shared, fullyShardedLoras: true })).toBe(of(true));
   });
+  it("are there for every routed expert and the router", () => {
+    const mixtral = modelOf("mistralai/Mixtral-8x7B-v0.1");
+    const of = (options: EstimateOptions) =>
+      estimate(mixtral, { engine: "vllm", maxModelLen: 4096, maxLoras: 1, ...options })
+        .loraAdapterMemoryBytes;
+    const attention = 2 * (4096 + 4096) + 2 * (4096 + 1024);
+    const expert = 3 * (4096 + 14_336);
+    expect(of({})).toBe(2 * 32 * 16 * (attention + 8 * expert + (4096 + 8)));
+    const half = 3 * (4096 + 14_336 / 2);
+    expect(of({ tensorParallelSize: 2 })).toBe(
+      2 * 32 * 16 * (attention - 4096 / 2 - 1024 - 4096 / 2 + 8 * half + (4096 + 8)),
+    );
+  });
   it("come out of the pool, and the serve line asks for them", () => {
     const options = { engine: "vllm", maxModelLen: 4096, gpuMemory: 40 * GiB };
     const bare = estimate(LLAMA, options).serving?.device?.availableKvCacheBytes ?? 0;

@@ -87,7 +87,7 @@ export function limits(model: Model, options: LimitsOptions, gpus: Gpus): Limits
           }) ?? null)
         : null,
     context: model.context.preset > 0 ? longestContext(model, run, rest) : null,
-    audioSeconds: model.audio ? longestAudio(model, run, rest) : null,
+    audioSeconds: model.audio ? longestAudio(model, run, rest, prepared.engine.oneWindow) : null,
     mostImages: workload.images ? mostImages(model, run, rest) : null,
     durations: model.audio ? durations(model, run, rest) : [],
   };
@@ -138,10 +138,23 @@ export function withSeconds(
 const hears = ({ audio }: Model, seconds: number): boolean =>
   audio === undefined || audioLengths(audio, seconds).cutSeconds === 0;
 
+/** Whether windows of it run one after the other. */
+function takesTurns({ audio }: Model, seconds: number): boolean {
+  if (!audio) return false;
+  const { windows, concurrentWindows } = audioLengths(audio, seconds);
+  return windows > concurrentWindows;
+}
+
 /** The longest audio in whole seconds for the workload's batch. */
-export function longestAudio(model: Model, run: Runner, options: WorkloadOptions): Limit {
+export function longestAudio(
+  model: Model,
+  run: Runner,
+  options: WorkloadOptions,
+  oneWindow = false,
+): Limit {
   return limitOf(1, LONGEST_SECONDS, (seconds) => {
     if (!hears(model, seconds)) return "model";
+    if (oneWindow && takesTurns(model, seconds)) return "model";
     const workload = withSeconds(model, options, seconds);
     if ((workload.maxModelLen ?? 0) > furthest(model)) return "model";
     return run.outcome(workload);

@@ -17,9 +17,19 @@ export type Basis = "exact" | "rule" | "measured" | "assumed";
 
 /**
  * The stretches of a run. `profile` and `serve`: a server that measures itself and then runs requests of any phase together.
- * `all`: an accounting that holds everything at once.
+ * `forward`, `backward`: training, up to the loss and back from it. `all`: an accounting that holds everything at once.
  */
-export const PHASES = ["load", "encode", "prefill", "decode", "profile", "serve", "all"] as const;
+export const PHASES = [
+  "load",
+  "encode",
+  "prefill",
+  "decode",
+  "profile",
+  "serve",
+  "forward",
+  "backward",
+  "all",
+] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** A named amount inside a peak: one buffer that is alive at that moment. */
@@ -132,6 +142,8 @@ export interface Engine {
   readonly precisions?: readonly Dtype[];
   /** A smaller model can write ahead for it. */
   readonly takesAssistant?: true;
+  /** It sees one window of the audio; where windows run one after the other, more audio is more examples. */
+  readonly oneWindow?: true;
   /** It runs on one device only. */
   readonly singleDevice?: true;
   /** Why it cannot run this model, as the end of a sentence; undefined where it can. */

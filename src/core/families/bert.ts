@@ -1,5 +1,5 @@
 import type { RawConfig } from "../config/raw.ts";
-import { count, dimension, flag, integer, maybe, or, reader } from "../config/schema.ts";
+import { count, decimal, dimension, flag, integer, maybe, or, reader } from "../config/schema.ts";
 import { linear } from "../layers/linear.ts";
 import { bertEncoder } from "../towers/bert.ts";
 import { evenHeads } from "../towers/whisper.ts";
@@ -19,6 +19,8 @@ const fieldsOf = (vocab: number) =>
     max_position_embeddings: or(dimension(), 512),
     type_vocab_size: or(dimension(), 2),
     tie_word_embeddings: or(flag(), true),
+    hidden_dropout_prob: or(decimal(), 0.1),
+    attention_probs_dropout_prob: or(decimal(), 0.1),
     pad_token_id: maybe(integer(0, 2 ** 31)),
   }));
 
@@ -49,6 +51,11 @@ const bodyOf =
             heads: config.num_attention_heads,
             positions: config.max_position_embeddings,
             types: config.type_vocab_size,
+            dropout: {
+              hidden: config.hidden_dropout_prob > 0,
+              inner: false,
+              scores: config.attention_probs_dropout_prob > 0,
+            },
           },
           {
             classes,

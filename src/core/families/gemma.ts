@@ -1,4 +1,5 @@
 import { flag, or, reader } from "../config/schema.ts";
+import { rmsNormFp32 } from "../layers/norm.ts";
 import { decoderFields } from "./decoder-config.ts";
 import { llamaLike } from "./decoder-only.ts";
 
@@ -27,6 +28,7 @@ export const gemma = llamaLike({
   read,
   habits: ({ attention_bias: bias }) => ({
     classes: "Gemma",
+    norm: (name, width) => rmsNormFp32(name, width, "GemmaRMSNorm"),
     bias: { qkv: bias, o: bias },
     scaledEmbedding: true,
   }),

@@ -1,4 +1,5 @@
-import { flag, or, reader } from "../config/schema.ts";
+import { decimal, flag, or, orNull, reader } from "../config/schema.ts";
+import { rmsNormFp32 } from "../layers/norm.ts";
 import { SANDWICH_NORMS } from "../towers/causal-lm.ts";
 import { slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields, slidingBy, slidingFields } from "./decoder-config.ts";
@@ -19,6 +20,7 @@ const read = reader(() => ({
   }),
   attention_bias: or(flag(), false),
   ...slidingFields(4096),
+  final_logit_softcapping: or(orNull(decimal()), 30),
 }));
 
 /** Every second layer slides, the first one included. */
@@ -29,8 +31,18 @@ const gemma = (name: string, classes: string, norms: readonly string[]) =>
     architectures: [`${classes}ForCausalLM`],
     purpose: "text generation",
     read,
-    habits: ({ attention_bias: bias, layer_types: types, sliding_window: window }, { sizes }) => ({
+    habits: (
+      {
+        attention_bias: bias,
+        layer_types: types,
+        sliding_window: window,
+        final_logit_softcapping: capped,
+      },
+      { sizes },
+    ) => ({
       classes,
+      cappedLogits: capped !== null,
+      norm: (name, width) => rmsNormFp32(name, width, `${classes}RMSNorm`),
       bias: { qkv: bias, o: bias },
       norms,
       scaledEmbedding: true,

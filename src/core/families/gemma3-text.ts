@@ -1,4 +1,5 @@
 import { flag, integer, or, reader } from "../config/schema.ts";
+import { rmsNormFp32 } from "../layers/norm.ts";
 import { causalLm, SANDWICH_NORMS } from "../towers/causal-lm.ts";
 import { rotaryKinds, slidingVariants } from "../towers/layer-variants.ts";
 import { decoderFields, decoderSizes, slidingFields } from "./decoder-config.ts";
@@ -42,6 +43,7 @@ export const gemma3Text = decoderOnly({
         sizes,
         {
           classes: "Gemma3",
+          norm: (name, width) => rmsNormFp32(name, width, "Gemma3RMSNorm"),
           bias: { qkv: bias, o: bias },
           normedHeads: true,
           norms: SANDWICH_NORMS,

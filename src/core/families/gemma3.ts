@@ -1,5 +1,5 @@
 import { flag, integer, or, reader } from "../config/schema.ts";
-import { rmsNorm } from "../layers/norm.ts";
+import { rmsNormFp32 } from "../layers/norm.ts";
 import { contextUpTo } from "../model.ts";
 import { languageHead } from "../towers/causal-lm.ts";
 import { module } from "../tree/module.ts";
@@ -39,7 +39,7 @@ export const gemma3: Family = {
           module(
             "Gemma3MultiModalProjector",
             "multi_modal_projector",
-            [rmsNorm("mm_soft_emb_norm", vision.width, "Gemma3RMSNorm")],
+            [rmsNormFp32("mm_soft_emb_norm", vision.width, "Gemma3RMSNorm")],
             {
               component: "vision_projector",
               tensors: [{ name: "mm_input_projection_weight", shape: [vision.width, text.width] }],

@@ -17,7 +17,7 @@ import { InputError } from "../errors.ts";
 import { attention } from "../layers/attention.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
-import { rmsNorm } from "../layers/norm.ts";
+import { perVector, rmsNormFp32 } from "../layers/norm.ts";
 import { rotary } from "../layers/rotary.ts";
 import type { DecoderSizes } from "../towers/causal-lm.ts";
 import { firstSharing, layerTypesOf } from "../towers/kv-sharing.ts";
@@ -106,7 +106,7 @@ export const gemma3nText = decoderOnly({
             }),
           );
         }),
-        rmsNorm("norm", width, "Gemma3nRMSNorm"),
+        rmsNormFp32("norm", width, "Gemma3nRMSNorm"),
         rotary("rotary_emb", "Gemma3nRotaryEmbedding", sizes.headDim, [...new Set(types)].sort()),
         ...perLayerTable({
           classes: "Gemma3n",
@@ -189,7 +189,7 @@ const keepsGate = (part: Module): Module =>
 
 function layer(sizes: DecoderSizes, config: Config, { slides, shares, dtype }: Kind): Module {
   const { width, inner, heads, kvHeads, headDim } = sizes;
-  const norm = (name: string, of = width) => rmsNorm(name, of, "Gemma3nRMSNorm");
+  const norm = (name: string, of = width) => rmsNormFp32(name, of, "Gemma3nRMSNorm");
   const small = (name: string, inputs: number, outputs: number) =>
     linear(name, inputs, outputs, { bias: false });
   const streams = config.altup_num_inputs;
@@ -213,7 +213,10 @@ function layer(sizes: DecoderSizes, config: Config, { slides, shares, dtype }: K
           ["o", "o_proj"],
         ],
         bias: config.attention_bias,
-        extra: [norm("q_norm", headDim), ...(shares ? [] : [norm("k_norm", headDim)])],
+        extra: [
+          perVector(norm("q_norm", headDim), sizes.heads),
+          ...(shares ? [] : [perVector(norm("k_norm", headDim), sizes.kvHeads)]),
+        ],
         span: slides
           ? { kind: "window", size: config.sliding_window, causal: true }
           : { kind: "causal" },

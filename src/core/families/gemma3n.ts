@@ -4,7 +4,7 @@ import { count, dimension, flag, integer, list, or, reader, text } from "../conf
 import { InputError, shown } from "../errors.ts";
 import { embedding } from "../layers/embedding.ts";
 import { linear } from "../layers/linear.ts";
-import { rmsNorm } from "../layers/norm.ts";
+import { rmsNormFp32 } from "../layers/norm.ts";
 import { contextUpTo } from "../model.ts";
 import { lmHead } from "../towers/lm-head.ts";
 import { mobileNetV5 } from "../towers/mobilenet-v5.ts";
@@ -171,7 +171,7 @@ function embedder(
   width: number,
 ): Module {
   const norm = (which: string) =>
-    rmsNorm(`${which}_embedding_norm`, own.hidden_size, "Gemma3nRMSNorm");
+    rmsNormFp32(`${which}_embedding_norm`, own.hidden_size, "Gemma3nRMSNorm");
   return module(
     "Gemma3nMultimodalEmbedder",
     name,

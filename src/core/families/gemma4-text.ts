@@ -3,7 +3,7 @@ import { attention } from "../layers/attention.ts";
 import { fusedExperts } from "../layers/experts.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
-import { rmsNorm } from "../layers/norm.ts";
+import { perVector, rmsNormFp32 } from "../layers/norm.ts";
 import { rotary } from "../layers/rotary.ts";
 import type { Place } from "../towers/causal-lm.ts";
 import { lmHead } from "../towers/lm-head.ts";
@@ -50,7 +50,7 @@ export function gemma4Language(raw: RawConfig, context: Context, place: Place, u
       ...kinds.map(([, indices]) =>
         stack(indices, layer(classes, text, text.layer(indices[0]?.[0] ?? 0), dtype)),
       ),
-      rmsNorm("norm", width, `${classes}RMSNorm`),
+      rmsNormFp32("norm", width, `${classes}RMSNorm`),
       rotaryTables(classes, text),
       ...(perLayer
         ? perLayerTable({
@@ -109,7 +109,7 @@ const rotaryWidth = (text: Gemma4Text): number =>
 function layer(classes: string, text: Gemma4Text, own: Gemma4Layer, dtype: BufferDtype): Module {
   const { width } = text.sizes;
   const { experts } = text;
-  const norm = (name: string) => rmsNorm(name, width, `${classes}RMSNorm`);
+  const norm = (name: string) => rmsNormFp32(name, width, `${classes}RMSNorm`);
   return module(
     `${classes}TextDecoderLayer`,
     "layers",
@@ -160,7 +160,7 @@ function layer(classes: string, text: Gemma4Text, own: Gemma4Layer, dtype: Buffe
 function attend(classes: string, text: Gemma4Text, own: Gemma4Layer): Module {
   const { headDim, kvHeads, shares, type } = own;
   const slides = type === "sliding_attention";
-  const norm = (name: string) => rmsNorm(name, headDim, `${classes}RMSNorm`);
+  const norm = (name: string) => rmsNormFp32(name, headDim, `${classes}RMSNorm`);
   const values = slides || !text.keysAreValues;
   return attention(`${classes}TextAttention`, "self_attn", {
     width: text.sizes.width,
@@ -174,7 +174,10 @@ function attend(classes: string, text: Gemma4Text, own: Gemma4Layer): Module {
       ["o", "o_proj"],
     ],
     bias: text.bias,
-    extra: [norm("q_norm"), ...(shares ? [] : [norm("k_norm")])],
+    extra: [
+      perVector(norm("q_norm"), text.sizes.heads),
+      ...(shares ? [] : [perVector(norm("k_norm"), kvHeads)]),
+    ],
     span: slides
       ? { kind: "window", size: text.window, causal: text.causal }
       : { kind: text.causal ? "causal" : "full" },

@@ -1,5 +1,5 @@
 import { type RawConfig, within } from "../config/raw.ts";
-import { count, dimension, flag, maybe, or, reader, text } from "../config/schema.ts";
+import { count, decimal, dimension, flag, maybe, or, reader, text } from "../config/schema.ts";
 import { InputError, shown } from "../errors.ts";
 import { embedding } from "../layers/embedding.ts";
 import { linear } from "../layers/linear.ts";
@@ -29,6 +29,7 @@ const member = (sizes: Member) => ({
     num_decoder_layers: maybe(count()),
     num_heads: or(dimension(), sizes.heads),
     relative_attention_num_buckets: or(dimension(), 32),
+    dropout_rate: or(decimal(), 0.1),
     feed_forward_proj: or(text(), sizes.feedForward),
     is_gated_act: maybe(flag()),
   })),
@@ -73,6 +74,7 @@ function sizesOf(
       gated: config.is_gated_act ?? first === "gated",
       // T5Config: "gated-gelu" means `gelu_new`.
       activation: config.feed_forward_proj === "gated-gelu" ? "gelu_new" : (rest[0] ?? first),
+      dropout: config.dropout_rate > 0,
       biased: classes === "UMT5" ? "all" : "first",
     },
     layers: config.num_layers,

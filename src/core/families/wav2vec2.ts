@@ -67,7 +67,17 @@ export function wav2vec2Body(raw: RawConfig, context: Context, habits: Wav2Vec2H
       featureProjection(classes, channels, width, !habits.unnormedProjection),
       speechEncoder(
         classes,
-        { width, inner: config.intermediate_size, layers, heads },
+        {
+          width,
+          inner: config.intermediate_size,
+          layers,
+          heads,
+          dropout: {
+            hidden: config.hidden_dropout > 0,
+            inner: config.activation_dropout > 0,
+            scores: config.attention_dropout > 0,
+          },
+        },
         {
           stable,
           ...(bottleneck !== undefined && { bottleneck }),

@@ -1,8 +1,15 @@
 import { type Bytes, bytes, GiB, MiB } from "../units.ts";
 
-export const VENDORS = ["NVIDIA", "AMD", "Intel", "Apple", "Google"] as const;
+export const VENDORS = ["NVIDIA", "AMD", "Intel", "Apple", "Google", "any"] as const;
 type Vendor = (typeof VENDORS)[number];
-export const DEVICE_KINDS = ["data centre", "workstation", "consumer", "unified", "tpu"] as const;
+export const DEVICE_KINDS = [
+  "data centre",
+  "workstation",
+  "consumer",
+  "unified",
+  "tpu",
+  "main memory",
+] as const;
 type DeviceKind = (typeof DEVICE_KINDS)[number];
 
 /**

@@ -7,7 +7,7 @@ import {
   NVIDIA_UNIFIED,
   NVIDIA_WORKSTATION,
 } from "./nvidia.ts";
-import { AMD, APPLE, GOOGLE, INTEL } from "./others.ts";
+import { AMD, APPLE, CPU, GOOGLE, INTEL } from "./others.ts";
 
 /** Accelerators that people use, by vendor and kind. */
 export const devices: readonly Device[] = [
@@ -19,6 +19,7 @@ export const devices: readonly Device[] = [
   ...INTEL,
   ...APPLE,
   ...GOOGLE,
+  ...CPU,
 ];
 
 /** One or several equal devices: what is left of them for a program, each. */

@@ -6,15 +6,27 @@ const sheet = (page: string): string => `size as sold: https://www.nvidia.com/${
 
 export const NVIDIA_DATA_CENTRE: readonly Device[] = devicesOf("NVIDIA", "data centre", [
   ["t4 t4-16gb", "T4", 16, { mib: 15_360 }, SMI],
-  ["v100-16gb", "V100 16 GB", 16, undefined, sheet("en-us/data-center/v100/")],
-  ["v100-32gb v100", "V100 32 GB", 32, undefined, sheet("en-us/data-center/v100/")],
+  [
+    "v100-16gb",
+    "V100 16 GB",
+    16,
+    { mib: 16_160 },
+    "nvidia-smi, https://github.com/4paradigm/k8s-vgpu-scheduler/issues/7",
+  ],
+  [
+    "v100-32gb v100",
+    "V100 32 GB",
+    32,
+    { gib: 31.74 },
+    "PyTorch, https://github.com/liucongg/ChatGLM-Finetuning/issues/73",
+  ],
   ["a10 a10-24gb a10g", "A10", 24, { mib: 23_028 }, SMI],
   [
     "a30 a30-24gb",
     "A30",
     24,
-    { mib: 24_576 },
-    "nvidia-smi, https://github.com/NVIDIA/TensorRT-LLM/issues/2398",
+    { gib: 23.53 },
+    "PyTorch, https://github.com/google/RB-Modulation/issues/5",
   ],
   ["a40 a40-48gb", "A40", 48, undefined, sheet("en-us/data-center/a40/")],
   ["a100-40gb", "A100 40 GB", 40, { mib: 40_960 }, SMI],
@@ -59,7 +71,13 @@ export const NVIDIA_DATA_CENTRE: readonly Device[] = devicesOf("NVIDIA", "data c
     { gib: 139.72 },
     "vLLM's log, https://github.com/vllm-project/vllm/issues/10702",
   ],
-  ["b200 b200-180gb", "B200", 180, undefined, sheet("en-us/data-center/dgx-b200/")],
+  [
+    "b200 b200-180gb",
+    "B200",
+    180,
+    { gib: 178.35 },
+    "CUDA's total, https://github.com/pytorch/ao/pull/4002",
+  ],
   [
     "b300 b300-288gb",
     "B300",
@@ -83,11 +101,23 @@ const RTX = (page: string): string => sheet(`en-us/geforce/graphics-cards/${page
 
 export const NVIDIA_CONSUMER: readonly Device[] = devicesOf("NVIDIA", "consumer", [
   ["rtx-3050 3050", "GeForce RTX 3050 8 GB", 8, undefined, RTX("30-series")],
-  ["rtx-3060-12gb rtx-3060 3060", "GeForce RTX 3060 12 GB", 12, undefined, RTX("30-series")],
+  [
+    "rtx-3060-12gb rtx-3060 3060",
+    "GeForce RTX 3060 12 GB",
+    12,
+    { gib: 11.76 },
+    "PyTorch, https://github.com/TencentARC/PhotoMaker/issues/47",
+  ],
   ["rtx-3060-ti 3060-ti 3060ti", "GeForce RTX 3060 Ti", 8, undefined, RTX("30-series")],
   ["rtx-3070 3070", "GeForce RTX 3070", 8, undefined, RTX("30-series")],
   ["rtx-3070-ti 3070-ti 3070ti", "GeForce RTX 3070 Ti", 8, undefined, RTX("30-series")],
-  ["rtx-3080-10gb rtx-3080 3080", "GeForce RTX 3080 10 GB", 10, undefined, RTX("30-series")],
+  [
+    "rtx-3080-10gb rtx-3080 3080",
+    "GeForce RTX 3080 10 GB",
+    10,
+    { gib: 9.78 },
+    "PyTorch, https://github.com/zai-org/CogVideo/issues/34",
+  ],
   ["rtx-3080-12gb", "GeForce RTX 3080 12 GB", 12, undefined, RTX("30-series")],
   ["rtx-3080-ti 3080-ti 3080ti", "GeForce RTX 3080 Ti", 12, undefined, RTX("30-series")],
   [
@@ -111,7 +141,13 @@ export const NVIDIA_CONSUMER: readonly Device[] = devicesOf("NVIDIA", "consumer"
   ["rtx-4070-super", "GeForce RTX 4070 Super", 12, undefined, RTX("40-series")],
   ["rtx-4070-ti 4070-ti", "GeForce RTX 4070 Ti", 12, undefined, RTX("40-series")],
   ["rtx-4070-ti-super", "GeForce RTX 4070 Ti Super", 16, undefined, RTX("40-series")],
-  ["rtx-4080 4080", "GeForce RTX 4080", 16, undefined, RTX("40-series")],
+  [
+    "rtx-4080 4080",
+    "GeForce RTX 4080",
+    16,
+    { gib: 15.99 },
+    "PyTorch, https://github.com/aigc-apps/sd-webui-EasyPhoto/issues/281",
+  ],
   ["rtx-4080-super", "GeForce RTX 4080 Super", 16, undefined, RTX("40-series")],
   [
     "rtx-4090 4090",
@@ -151,7 +187,13 @@ export const NVIDIA_WORKSTATION: readonly Device[] = devicesOf("NVIDIA", "workst
     { gib: 11.53 },
     "PyTorch, https://github.com/vllm-project/vllm/issues/12030",
   ],
-  ["rtx-a4000 a4000", "RTX A4000", 16, undefined, PRO],
+  [
+    "rtx-a4000 a4000",
+    "RTX A4000",
+    16,
+    { gib: 15.61 },
+    "PyTorch, https://github.com/DengKaiCQ/VGGT-Long/issues/6",
+  ],
   ["rtx-a4500 a4500", "RTX A4500", 20, undefined, PRO],
   ["rtx-a5000 a5000", "RTX A5000", 24, undefined, PRO],
   ["rtx-a6000 a6000", "RTX A6000", 48, undefined, PRO],

@@ -98,6 +98,13 @@ export const APPLE: readonly Device[] = devicesOf("Apple", "unified", [
     `${METAL} https://github.com/ollama/ollama/issues/434`,
   ],
   [
+    "apple-64gb m1-max-64gb m2-max-64gb m3-max-64gb m4-max-64gb",
+    "Apple silicon 64 GB",
+    64,
+    { gib: 48 },
+    `${METAL} https://github.com/ggml-org/llama.cpp/issues/1870`,
+  ],
+  [
     "apple-96gb m2-max-96gb m3-max-96gb",
     "Apple silicon 96 GB",
     96,
@@ -112,6 +119,18 @@ export const APPLE: readonly Device[] = devicesOf("Apple", "unified", [
     "recommendedMaxWorkingSetSize under macOS 26, https://github.com/antirez/ds4/pull/893",
   ],
 ]);
+
+const RAM =
+  "size as sold: the operating system and other programs take their part; --margin leaves it";
+
+/** Main memory, for runtimes that compute on the CPU. */
+export const CPU: readonly Device[] = devicesOf(
+  "any",
+  "main memory",
+  [8, 16, 32, 64, 128, 256, 512, 1024].map(
+    (size) => [`cpu-${size}gb`, `main memory ${size} GB`, size, undefined, RAM] as const,
+  ),
+);
 
 const CLOUD = "size as sold: https://cloud.google.com/tpu/docs/system-architecture-tpu-vm";
 

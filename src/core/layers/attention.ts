@@ -44,6 +44,7 @@ export interface AttentionOptions {
     | "masked"
     | "fused"
     | "ungrouped"
+    | "contiguous"
   >;
   /** Whether keys and values are kept between decoding steps; bidirectional encoders keep none. */
   readonly cached: boolean;
@@ -83,11 +84,14 @@ export function attention(className: string, name: string, options: AttentionOpt
       qkv: heads + 2 * kvHeads,
     }[which];
     const divide = { by: "columns", units: which === "q" ? heads : kvHeads } as const;
-    return linear(own, which === "q" ? width : source, outputs * headDim, {
+    const one = linear(own, which === "q" ? width : source, outputs * headDim, {
       bias,
       transposed,
       divide,
     });
+    return over === "cross" && which !== "q" && one.op?.kind === "linear"
+      ? { ...one, op: { ...one.op, reads: "memory" } }
+      : one;
   };
   const window =
     options.span.kind === "window" || options.span.kind === "chunk" ? options.span.size : undefined;

@@ -99,7 +99,7 @@ export function mixtureOfExperts(
     name,
     [
       fusedExperts(options),
-      options.router ?? linear("gate", width, experts, { bias: false }),
+      options.router ?? linear("gate", width, experts, { bias: false, class: "TopKRouter" }),
       ...(options.extra ?? []),
     ],
     { op: { kind: "experts", width, inner, experts, perToken, ...options.habits } },

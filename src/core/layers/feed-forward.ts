@@ -1,4 +1,5 @@
 import { type Module, module } from "../tree/module.ts";
+import type { FeedForwardOp } from "../tree/op.ts";
 import { activationSteps } from "./activation.ts";
 import { linear } from "./linear.ts";
 
@@ -46,11 +47,18 @@ export function gatedFeedForward(
         width,
         inner,
         gated: true,
+        ...gradientOf(options.activation),
         ...(names.length === 2 && { keepsGate: true as const }),
         ...activationSteps(options.activation),
       },
     },
   );
+}
+
+/** What a config's name of an activation says of its gradient (transformers 5.18, activations.py). */
+function gradientOf(name: string | undefined): Pick<FeedForwardOp, "gradient"> {
+  if (name === "relu") return { gradient: "relu" };
+  return name === "gelu_new" ? { gradient: "written-out" } : {};
 }
 
 interface PairOptions {
@@ -77,6 +85,7 @@ export function plainFeedForward(
       inner,
       gated: false,
       ...activationSteps(options.activation),
+      ...gradientOf(options.activation),
     },
   });
 }

@@ -1,4 +1,5 @@
 import type { Module } from "../tree/module.ts";
+import type { NormOp } from "../tree/op.ts";
 
 /** Scale and shift over `width` values; neither of them unless `affine`. */
 export function layerNorm(
@@ -19,9 +20,24 @@ export function layerNorm(
   };
 }
 
-/** Scale only (Zhang and Sennrich, 2019). */
-export const rmsNorm = (name: string, width: number, className = "RMSNorm"): Module =>
-  layerNorm(name, width, { bias: false, class: className });
+/** Scale only (Zhang and Sennrich, 2019), computed in fp32; the model's dtype is back before the scale unless `keeps` says otherwise. */
+export const rmsNorm = (
+  name: string,
+  width: number,
+  className = "RMSNorm",
+  keeps: NonNullable<NormOp["keeps"]> = "fp32",
+): Module => ({
+  ...layerNorm(name, width, { bias: false, class: className }),
+  op: { kind: "norm", width, keeps },
+});
+
+/** An RMS norm whose scale is applied in fp32 too: Gemma's. */
+export const rmsNormFp32 = (name: string, width: number, className: string): Module =>
+  rmsNorm(name, width, className, "fp32-twice");
+
+/** The same norm over each of `vectors` heads. */
+export const perVector = (norm: Module, vectors: number): Module =>
+  norm.op?.kind === "norm" ? { ...norm, op: { ...norm.op, vectors } } : norm;
 
 /** Batch norm: scale and shift, and the running statistics that the checkpoint keeps beside them as buffers. */
 export const batchNorm = (name: string, width: number, className = "BatchNorm1d"): Module => ({

@@ -4,7 +4,7 @@ import { linear } from "../layers/linear.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
-import type { AttentionOp, Op, ScoreStyle, Span } from "../tree/op.ts";
+import type { AttentionOp, Dropout, Op, ScoreStyle, Span } from "../tree/op.ts";
 import type { DeviceBuffer, Tensor } from "../tree/tensor.ts";
 
 const PROJECTIONS = [
@@ -29,6 +29,7 @@ export interface BertLayerOptions {
   readonly tensors?: readonly Tensor[];
   readonly buffers?: readonly DeviceBuffer[];
   readonly attention?: Pick<AttentionOp, "always" | "returns" | "relative">;
+  readonly dropout?: Dropout;
   /** How many positions see each other, where it is not all of them. */
   readonly chunk?: number;
   /** What a position sees, where it is neither everything nor a chunk. */
@@ -88,12 +89,13 @@ export function splitFeedForward(options: BertLayerOptions): Module[] {
 }
 
 /** What such a layer does, wherever its norms are. */
-export const splitLayerOp = ({ width, inner, norms, keeps }: BertLayerOptions): Op => ({
+export const splitLayerOp = ({ width, inner, norms, keeps, dropout }: BertLayerOptions): Op => ({
   kind: "layer",
   width,
   blocks: [{ run: "attention" }, { run: { kind: "feed-forward", width, inner, gated: false } }],
   norms,
   ...(keeps !== undefined && { keeps }),
+  ...(dropout && { dropout }),
 });
 
 /** One layer of BERT (Devlin et al. 2018), norms after each block. */
@@ -115,6 +117,7 @@ export interface BertSizes {
   readonly types: number;
   /** Width of the tables, where a projection after them brings them to the layers' (ELECTRA). */
   readonly embedded?: number;
+  readonly dropout?: Dropout;
 }
 
 export interface BertHabits {
@@ -178,6 +181,7 @@ export function bertEncoder(sizes: BertSizes, habits: BertHabits): Module {
     heads,
     scores,
     norms: "after",
+    ...(sizes.dropout && { dropout: sizes.dropout }),
     ...habits.layer,
   });
   const pool = (name: string) => linear(name, width, width);

@@ -3,7 +3,7 @@ import { type AttentionOptions, attention } from "../layers/attention.ts";
 import { embedding } from "../layers/embedding.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
-import { rmsNorm } from "../layers/norm.ts";
+import { perVector, rmsNorm } from "../layers/norm.ts";
 import { rotary as rotaryTables } from "../layers/rotary.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
@@ -102,6 +102,8 @@ export interface DecoderHabits {
   readonly logits?: "all" | "last";
   /** Something scales or caps the logits, which makes a second tensor. */
   readonly copiedLogits?: true;
+  /** See the head op. */
+  readonly cappedLogits?: boolean;
 }
 
 export const PROJECTIONS = [
@@ -158,6 +160,7 @@ export function causalLm(
     headBias: habits.bias?.head,
     logits: habits.logits,
     copiedLogits: habits.copiedLogits,
+    cappedLogits: habits.cappedLogits,
   });
 }
 
@@ -204,6 +207,7 @@ interface Shell {
   readonly headWidth?: number;
   readonly logits?: "all" | "last" | undefined;
   readonly copiedLogits?: true | undefined;
+  readonly cappedLogits?: boolean | undefined;
 }
 
 /** A backbone and its head, whatever lies in the backbone. */
@@ -224,6 +228,7 @@ export function languageModel(shell: Shell): LanguageModel {
     tokens: shell.tiedTo,
     bias: shell.headBias,
     copied: shell.copiedLogits,
+    capped: shell.cappedLogits,
   });
   return { backbone, head, width, vocab };
 }
@@ -236,6 +241,7 @@ interface HeadOptions {
   readonly bias?: boolean | undefined;
   /** Something scales or caps the logits. */
   readonly copied?: true | undefined;
+  readonly capped?: boolean | undefined;
 }
 
 /**
@@ -246,7 +252,7 @@ export function languageHead(
   { width, vocab, tied }: Pick<DecoderSizes, "width" | "vocab" | "tied">,
   place: Place,
   positions: "all" | "last" = "last",
-  { tokens = "embed_tokens", bias = false, copied }: HeadOptions = {},
+  { tokens = "embed_tokens", bias = false, copied, capped = false }: HeadOptions = {},
 ): Module {
   return {
     ...linear(lastOf(place.head), width, vocab, {
@@ -255,7 +261,13 @@ export function languageHead(
       divide: { by: "columns" },
       ...(tied && { tiedTo: `${place.backbone}.${tokens}.weight` }),
     }),
-    op: { kind: "head", vocab, positions, ...(copied && { copied }) },
+    op: {
+      kind: "head",
+      vocab,
+      positions,
+      ...(copied && { copied }),
+      ...(capped && { capped: true }),
+    },
   };
 }
 
@@ -275,7 +287,7 @@ function decoderLayer(sizes: DecoderSizes, habits: DecoderHabits, variant: Layer
       bias: { q: qkv, k: qkv, v: qkv, qkv, o: bias.o ?? false },
       extra:
         normedHeads === true
-          ? [norm("q_norm", headDim), norm("k_norm", headDim)]
+          ? [perVector(norm("q_norm", headDim), heads), perVector(norm("k_norm", headDim), kvHeads)]
           : normedHeads || [],
       span: variant.span ?? { kind: "causal" },
       scores: "fp32-softmax",

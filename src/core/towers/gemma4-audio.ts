@@ -1,7 +1,7 @@
 import { attention } from "../layers/attention.ts";
 import { conv2d } from "../layers/conv.ts";
 import { linear } from "../layers/linear.ts";
-import { layerNorm, rmsNorm } from "../layers/norm.ts";
+import { layerNorm, rmsNormFp32 } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
 import { clippable } from "./clippable-linear.ts";
@@ -62,7 +62,7 @@ export function gemma4Audio(name: string, sizes: Gemma4AudioSizes): Module {
 
 function layer(sizes: Gemma4AudioSizes): Module {
   const { width, heads, clipped, dtype } = sizes;
-  const norm = (name: string) => rmsNorm(name, width, "Gemma4RMSNorm");
+  const norm = (name: string) => rmsNormFp32(name, width, "Gemma4RMSNorm");
   const clip = (inner: Module, keep: readonly string[] = []) =>
     clippable(inner, clipped, dtype, keep);
   const feedForward = (name: string) =>

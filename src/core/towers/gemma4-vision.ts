@@ -1,7 +1,7 @@
 import { attention } from "../layers/attention.ts";
 import { gatedFeedForward } from "../layers/feed-forward.ts";
 import { linear } from "../layers/linear.ts";
-import { rmsNorm } from "../layers/norm.ts";
+import { rmsNormFp32 } from "../layers/norm.ts";
 import { rotary } from "../layers/rotary.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
@@ -66,7 +66,7 @@ const axial = (headDim: number): number => 2 * Math.ceil(Math.floor(headDim / 2)
 
 function layer(sizes: Gemma4VisionSizes): Module {
   const { width, heads, kvHeads, headDim, inner, clipped, dtype } = sizes;
-  const norm = (name: string, of = width) => rmsNorm(name, of, "Gemma4RMSNorm");
+  const norm = (name: string, of = width) => rmsNormFp32(name, of, "Gemma4RMSNorm");
   return module(
     "Gemma4VisionEncoderLayer",
     "layers",

@@ -23,6 +23,7 @@ export interface T5Sizes {
   readonly activation?: string;
   /** Which layers own a table of relative positions: T5's first one, whose table the others use, or all (UMT5). */
   readonly biased: "first" | "all";
+  readonly dropout?: boolean;
 }
 
 export interface T5Stack {
@@ -61,7 +62,7 @@ export function t5Stack(sizes: T5Sizes, options: T5Stack): Module {
       ...(biased === "all"
         ? [blocks(upTo(layers), true)]
         : [blocks([[0, 0]], true), layers > 1 ? blocks([[1, layers - 1]], false) : undefined]),
-      rmsNorm("final_layer_norm", width, `${classes}LayerNorm`),
+      rmsNorm("final_layer_norm", width, `${classes}LayerNorm`, "input-and-fp32"),
     ],
     { component: options.component, op: { kind: "tower", side: options.name, width } },
   );
@@ -106,7 +107,7 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
     return withPositions(plain, { kind: "bias" });
   };
   const norm = (layer: number) =>
-    rmsNorm(`layer.${layer}.layer_norm`, width, `${classes}LayerNorm`);
+    rmsNorm(`layer.${layer}.layer_norm`, width, `${classes}LayerNorm`, "input-and-fp32");
   const last = cross ? 2 : 1;
   const feedForward = `layer.${last}.DenseReluDense`;
   return module(
@@ -135,6 +136,7 @@ function block(sizes: T5Sizes, cross: boolean, ownBias: boolean): Module {
         width,
         // `_keep_in_fp32_modules`: what the feed-forward adds is fp32 then, and so is the sum.
         residual: "fp32 for fp16",
+        ...(sizes.dropout && { dropout: { hidden: true, inner: true, scores: true } }),
         blocks: [
           { run: "layer.0.SelfAttention" },
           ...(cross ? [{ run: "layer.1.EncDecAttention" }] : []),

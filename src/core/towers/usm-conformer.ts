@@ -1,7 +1,7 @@
 import { attention } from "../layers/attention.ts";
 import { conv2d } from "../layers/conv.ts";
 import { linear } from "../layers/linear.ts";
-import { rmsNorm } from "../layers/norm.ts";
+import { rmsNormFp32 } from "../layers/norm.ts";
 import type { Step } from "../step.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
@@ -47,7 +47,7 @@ export function gemma3nAudio(name: string, sizes: UsmSizes): Module {
   const block = (index: 0 | 1, inputs: number) =>
     module("Gemma3nAudioSSCPConvBlock", `conv_${index}`, [
       conv2d("conv", inputs, channels[index], kernels[index], { bias: false }),
-      rmsNorm("norm", channels[index], "Gemma3nAudioCumulativeGroupNorm"),
+      rmsNormFp32("norm", channels[index], "Gemma3nAudioCumulativeGroupNorm"),
     ]);
   return module(
     "Gemma3nAudioEncoder",
@@ -109,7 +109,7 @@ function binsLeft({ bins, kernels, strides }: UsmSizes): number {
 function layer(sizes: UsmSizes): Module {
   const { width } = sizes;
   const clipping = [scalarBuffer("gradient_clipping", sizes.dtype)];
-  const norm = (name: string) => rmsNorm(name, width, "Gemma3nRMSNorm");
+  const norm = (name: string) => rmsNormFp32(name, width, "Gemma3nRMSNorm");
   const feedForward = (name: string) =>
     halfFeedForward("Gemma3nAudioConformerFeedForward", name, {
       width,

@@ -124,6 +124,17 @@ export function convolutionEntry(
       }),
       ...(positional ? [positionalMoment(positional, dims, until(dims.length))] : []),
     ],
+    keeps: dims.flatMap((width, i) => {
+      const steps = until(i);
+      const labels = [
+        "convolution",
+        ...(norm === "layer" || i === 0 ? ["norm"] : []),
+        "activation",
+      ];
+      return labels.map((label) => ({ label, steps, width }));
+    }),
+    alwaysLearns: true,
+    checkpointed: true,
     ...(dims.some((dim) => dim !== dims[0]) && { widths: dims }),
     ...(norm === "layer" && { normed: true }),
   };

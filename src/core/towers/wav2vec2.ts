@@ -8,13 +8,14 @@ import { batchNorm, layerNorm } from "../layers/norm.ts";
 import { weightNormed } from "../layers/weight-norm-conv.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Module, module, stack } from "../tree/module.ts";
-import type { ConvFrontEnd } from "../tree/op.ts";
+import type { ConvFrontEnd, Dropout } from "../tree/op.ts";
 
 export interface SpeechEncoderSizes {
   readonly width: number;
   readonly inner: number;
   readonly layers: number;
   readonly heads: number;
+  readonly dropout?: Dropout;
 }
 
 const PROJECTIONS = [
@@ -151,6 +152,7 @@ function encoderLayer(
         width,
         blocks: [{ run: "attention" }, { run: "feed_forward" }],
         norms: stable ? "before" : "after",
+        ...(sizes.dropout && { dropout: sizes.dropout }),
       },
     },
   );

@@ -6,7 +6,7 @@ import { feedForwardPair } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
 import { upTo } from "../tree/indices.ts";
 import { type Component, type Module, module, stack } from "../tree/module.ts";
-import type { ConvFrontEnd, FeedForwardOp, ScoreStyle, Span } from "../tree/op.ts";
+import type { AttentionOp, ConvFrontEnd, FeedForwardOp, ScoreStyle, Span } from "../tree/op.ts";
 
 const PROJECTIONS = [
   ["k", "k_proj"],
@@ -68,7 +68,10 @@ export function whisperEncoder(
     [
       ...melConvolutions(bins, width),
       embedding("embed_positions", positions, width, fp32Positions ? { dtype: "fp32" } : {}),
-      stack(upTo(layers), whisperEncoderLayer(classes, { width, heads, inner })),
+      stack(
+        upTo(layers),
+        whisperEncoderLayer(classes, { width, heads, inner }, { contiguous: true }),
+      ),
       layerNorm("layer_norm", width),
     ],
     {
@@ -113,6 +116,7 @@ export function whisperDecoder(
           inner,
           span: { kind: "causal" },
           cross: true,
+          contiguous: true,
         }),
       ),
       layerNorm("layer_norm", width),
@@ -125,7 +129,9 @@ export function whisperDecoder(
 export const whisperEncoderLayer = (
   classes: string,
   sizes: Pick<WhisperEncoderSizes, "width" | "heads" | "inner">,
-  habits: Pick<LayerSizes, "keyBias" | "scores" | "rebinds"> & { readonly span?: Span } = {},
+  habits: Pick<LayerSizes, "keyBias" | "scores" | "rebinds" | "contiguous"> & {
+    readonly span?: Span;
+  } = {},
 ): Module =>
   whisperLayer(`${classes}EncoderLayer`, `${classes}Attention`, {
     ...sizes,
@@ -148,6 +154,7 @@ interface LayerSizes {
   readonly rebinds?: true;
   /** Whether its own keys and values are kept; those that attend to an encoder do. */
   readonly cached?: boolean;
+  readonly contiguous?: AttentionOp["contiguous"];
   /** No biases but in norms (MusicGen). */
   readonly unbiased?: boolean;
 }
@@ -165,6 +172,7 @@ export function whisperLayer(className: string, attentionClass: string, sizes: L
       span: over === "cross" ? { kind: "full" } : span,
       scores: sizes.scores ?? "scaled-copy",
       cached: sizes.cached ?? cross,
+      ...(sizes.contiguous && { habits: { contiguous: true } }),
     });
   const feedForward: FeedForwardOp = {
     kind: "feed-forward",

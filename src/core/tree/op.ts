@@ -38,8 +38,9 @@ export type ScoreStyle =
  */
 export type Op =
   | { readonly kind: "embedding"; readonly width: number }
-  | { readonly kind: "norm"; readonly width: number }
-  | { readonly kind: "linear"; readonly width: number }
+  | NormOp
+  /** `reads`: it runs over the encoder's positions, in a decoder that attends to them. */
+  | { readonly kind: "linear"; readonly width: number; readonly reads?: "memory" }
   | AttentionOp
   | FeedForwardOp
   | ExpertsOp
@@ -56,6 +57,8 @@ export type Op =
       readonly residual?: "fp32" | "fp32 for fp16";
       /** Hidden states of the first block that keep a name while the later ones run: its result, or its norm's too. */
       readonly keepsFirst?: number;
+      /** What passes a dropout when it trains, by the config's probabilities. */
+      readonly dropout?: Dropout;
       /** Hidden states that stay referenced while its blocks run, besides the usual ones (input, residual, norm). */
       readonly keeps?: number;
     }
@@ -69,13 +72,7 @@ export type Op =
   /** Puts encoded audio or images in the place of their placeholder tokens. */
   | MergeOp
   /** Output logits, for every position of the prompt or only for the last one. */
-  | {
-      readonly kind: "head";
-      readonly vocab: number;
-      readonly positions: "all" | "last";
-      /** Something is added to them or scales them, which makes a second tensor. */
-      readonly copied?: true;
-    }
+  | HeadOp
   /** A whole stack with its entry and exit. */
   | {
       readonly kind: "tower";
@@ -116,6 +113,37 @@ export type Op =
       readonly entry?: ConvFrontEnd;
     };
 
+/** What passes a dropout in training: each block's result, the inner values of a feed-forward, the attention scores. */
+export interface Dropout {
+  readonly hidden: boolean;
+  readonly inner: boolean;
+  readonly scores: boolean;
+}
+
+export interface NormOp {
+  readonly kind: "norm";
+  readonly width: number;
+  /** How many vectors of that width it norms at every position (heads); one by default. */
+  readonly vectors?: number;
+  /**
+   * Which copies of its input the way back needs, by how the reference writes it: the input (one fused operator), an fp32 copy
+   * (Llama), that twice because the weight is applied in fp32 too (Gemma), or both input and fp32 copy (T5).
+   */
+  readonly keeps?: "input" | "fp32" | "fp32-twice" | "input-and-fp32";
+}
+
+export interface HeadOp {
+  readonly kind: "head";
+  readonly vocab: number;
+  readonly positions: "all" | "last";
+  /** Dtype in which the loss is computed; fp32 by default where the forward takes `logits_to_keep` (`ForCausalLMLoss`), else the model's. */
+  readonly loss?: "fp32" | "model";
+  /** Logits go through a tanh (`final_logit_softcapping`), whose result the way back needs. */
+  readonly capped?: true;
+  /** Something is added to them or scales them, which makes a second tensor. */
+  readonly copied?: true;
+}
+
 export interface AttentionOp {
   readonly kind: "attention";
   readonly width: number;
@@ -148,6 +176,8 @@ export interface AttentionOp {
   readonly packed?: "one by one" | "masked";
   /** Every sequence has a mask of all pairs of its positions, in the model's dtype. */
   readonly masked?: true;
+  /** Queries are laid out head by head before they meet keys, and so is the flash kernel's result, which is copied back. */
+  readonly contiguous?: true;
   /** It returns no attention weights, so that its layer keeps none; or the stack's frame keeps them until the next layer's come. */
   readonly returns?: "nothing" | "to the stack";
 }
@@ -171,6 +201,11 @@ export interface FeedForwardOp {
   readonly gated: boolean;
   /** The activation multiplies by the sigmoid of a scaled copy, which lives beside it (quick GELU). */
   readonly quick?: true;
+  /**
+   * What the activation's gradient is computed from: its result (a rectifier), three tensors besides its input (GELU by tanh in
+   * plain steps: transformers' NewGELUActivation), or its input alone, which is the default.
+   */
+  readonly gradient?: "relu" | "written-out";
   /** What the gate was made of stays referenced: half of one matrix's output, or a variable of its own. */
   readonly keepsGate?: true;
   /** Its last matrix stays in fp32 when the rest is loaded in fp16, so that what it reads is copied. */
@@ -258,6 +293,12 @@ export interface ConvFrontEnd {
   readonly strides: readonly number[];
   /** Channels of each convolution's output, where they are not all `width`. */
   readonly widths?: readonly number[];
+  /** What the way back needs of it, where it is not a convolution's output and its activation. */
+  readonly keeps?: readonly FeatureMap[];
+  /** Training: a gradient is asked for at its input, whatever learns. */
+  readonly alwaysLearns?: true;
+  /** Its convolutions are checkpointed as layers are: then what comes out of each is kept. */
+  readonly checkpointed?: true;
   /** A layer norm over the channels follows each convolution, which takes a copy in another layout. */
   readonly normed?: true;
   /** What lives at each moment, where it is not a convolution's output and its activation. */

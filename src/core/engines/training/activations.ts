@@ -1,97 +1,181 @@
-import { bytesOf } from "../../dtype.ts";
-import { type Product, times } from "../../quantity/product.ts";
+import { type Factor, type Product, times } from "../../quantity/product.ts";
+import { countOf } from "../../tree/indices.ts";
 import type { Module } from "../../tree/module.ts";
-import type { Op } from "../../tree/op.ts";
+import type { FeatureMap } from "../../tree/op.ts";
 import { walk } from "../../tree/walk.ts";
-import type { Setup } from "../engine.ts";
 import type { Tower } from "../transformers/tower.ts";
+import { type Kept, keptIn, type Learning, NOTHING, norm, plus } from "./kept.ts";
 
-/** What one layer keeps for the way back. */
-interface Kept {
-  /** Values for every position. */
-  readonly perPosition: number;
-  /** Values for every encoder position that cross-attention reads. */
-  readonly perMemory: number;
-  /** Scores that eager attention keeps, for every pair of positions: heads. */
-  readonly pairs: number;
-  readonly memoryPairs: number;
+/** What a tower keeps for the way back, as formulas. */
+export interface TowerKept {
+  /** Everything, or with checkpointing the layers' inputs and what lies outside the layers. */
+  readonly all: readonly Product[];
+  /** One layer's tensors (of the kind that keeps most): with checkpointing they are there while it runs again. */
+  readonly layer: readonly Product[];
+  /** The same of a front end's first convolution, where those are checkpointed too. */
+  readonly front: readonly Product[];
 }
 
-/**
- * Tensors that a transformer layer keeps until the way back, from the widths in the tree: each norm's input, each block's
- * input, queries, keys and values, what attention gives; of a plain feed-forward the inner values before and after the
- * activation, of a gated one the gate before and after it, the other half and their product. For GPT's widths these are
- * the 34 s·b·h bytes of Korthikanti et al. 2022 (section 4.1) less its two dropout masks; scores are kept by eager attention alone.
- */
-export function keptOf(layer: Module, ranks: number): Kept {
-  const kept = { perPosition: 0, perMemory: 0, pairs: 0, memoryPairs: 0 };
-  const add = (op: Op): void => {
-    if (op.kind === "layer") {
-      kept.perPosition += op.blocks.length * op.width;
-      for (const { run } of op.blocks) if (typeof run !== "string") add(run);
-    } else if (op.kind === "attention") {
-      const heads = Math.ceil(op.heads / ranks);
-      const groups = Math.ceil(op.kvHeads / ranks);
-      const source = groups * (op.headDim + op.valueDim);
-      kept.perPosition += op.width + heads * (op.headDim + op.valueDim);
-      if (op.over === "cross") {
-        kept.perMemory += source;
-        kept.memoryPairs += heads;
-      } else {
-        kept.perPosition += source;
-        kept.pairs += heads;
-      }
-    } else if (op.kind === "feed-forward") {
-      kept.perPosition += op.width + (op.gated ? 4 : 2) * Math.ceil(op.inner / ranks);
-    } else if (op.kind === "experts") {
-      kept.perPosition += op.width + op.perToken * (op.width + 4 * Math.ceil(op.inner / ranks));
-    }
+interface Sums {
+  readonly layers: Kept;
+  readonly largest: Kept;
+  /** Bytes of all layers' inputs, for every position. */
+  readonly inputs: number;
+  readonly outside: Kept;
+}
+
+/** `text`: the tower reads text, whose length is the context's, whichever side it is. */
+export function towerKept(
+  tower: Tower,
+  learning: Learning,
+  checkpointing: boolean,
+  text: boolean,
+): TowerKept {
+  const { layers, largest, inputs, outside } = sumsOf(tower.module, learning);
+  const lengths = lengthsOf(tower, text);
+  const rest = plus(outside, {
+    position: rotary(tower, learning),
+    memory: read(tower, learning),
+    table: distances(tower, learning),
+  });
+  // Checkpointing makes the model's input need a gradient (`enable_input_require_grads`), so that one flows through the front end.
+  const entry =
+    tower.op.entry && (learning.full || checkpointing || tower.op.entry.alwaysLearns)
+      ? entryKept(tower.op.entry, lengths, learning, checkpointing)
+      : [];
+  return {
+    all: [
+      ...entry,
+      ...bytes(
+        checkpointing ? { ...rest, position: rest.position + inputs } : plus(rest, layers),
+        lengths,
+      ),
+    ],
+    layer: bytes(largest, lengths),
+    front:
+      checkpointing && tower.op.entry?.checkpointed
+        ? maps(
+            tower.op.entry.keeps?.filter(({ steps }) => steps.length === 1) ?? [],
+            lengths,
+            learning,
+          )
+        : [],
   };
-  walk(layer, ({ op }) => {
-    if (op) add(op);
-  });
-  return kept;
 }
 
-/** Bytes that a tower keeps, as formulas: all layers' tensors, or with checkpointing all inputs and one layer's tensors. */
-export function keptBytes(tower: Tower, setup: Setup, checkpointing: boolean): Product[] {
-  const size = times(bytesOf(setup.compute), `B ${setup.compute}`);
-  const encoder = tower.op.side === "encoder";
-  const images = tower.op.reads === "images";
-  const positions = images
-    ? [times("batch", "sequences"), times("tiles", "tiles"), times("patches", "patches")]
-    : encoder
-      ? [times("batch", "sequences"), times("windows", "windows"), times("positions", "positions")]
-      : [times("batch", "sequences"), times("context", "tokens")];
-  const memory = [times("batch", "sequences"), times("memory", "encoder positions")];
-  const again = images
-    ? times("patches", "patches")
-    : encoder
-      ? times("positions", "positions")
-      : times("context", "tokens");
-  const all: Kept = { perPosition: 0, perMemory: 0, pairs: 0, memoryPairs: 0 };
-  const sum = { ...all };
-  let largest = all;
-  let inputs = 0;
-  walk(tower.module, (module, { copies }) => {
-    if (module.op?.kind !== "layer") return;
-    const kept = keptOf(module, setup.tensorParallel);
-    // The walk starts at the tower, which is one of its kind: copies are those of the layer in it.
-    for (const key of Object.keys(sum) as (keyof Kept)[]) sum[key] += copies * kept[key];
-    inputs += copies * module.op.width;
-    if (kept.perPosition >= largest.perPosition) largest = kept;
+/** Cosines and sines, made once for all layers and sequences; counted for every sequence. */
+const rotary = ({ op }: Tower, { size }: Learning): number => 2 * (op.rotary ?? 0) * size;
+
+/** The encoder's output, which all layers of a decoder read. */
+function read({ module }: Tower, { size, full }: Learning): number {
+  let width = 0;
+  walk(module, ({ op, children }) => {
+    if (op?.kind !== "attention" || op.over !== "cross") return;
+    for (const { op: child, tensors } of children)
+      if (child?.kind === "linear" && child.reads === "memory")
+        width = tensors.find(({ name }) => name === "weight")?.shape[1] ?? width;
   });
-  const { perPosition, perMemory, pairs, memoryPairs } = checkpointing ? largest : sum;
-  const scores = setup.attention === "eager";
+  return full || size === 4 ? width * size : 0;
+}
+
+/** Relative positions, looked up once for all layers: their 8-byte indices, and the bias where no layer adds a mask to it. */
+function distances({ module }: Tower, { size, ranks, eager, full }: Learning): number {
+  let bytes = 0;
+  walk(module, ({ op }) => {
+    if (op?.kind !== "attention" || op.relative?.kind !== "bias" || op.over === "cross") return;
+    const bias = op.span.kind === "full" && !eager ? Math.ceil(op.heads / ranks) * size : 0;
+    bytes = bias + (full ? 8 : 0);
+  });
+  return bytes;
+}
+
+/** Walks a tower's own modules down to its layers; towers inside it count for themselves. */
+function sumsOf(tower: Module, learning: Learning): Sums {
+  let layers = NOTHING;
+  let largest = NOTHING;
+  let outside = NOTHING;
+  let inputs = 0;
+  const visit = (module: Module, copies: number): void => {
+    const { op } = module;
+    if (op?.kind === "tower" && module !== tower) return;
+    const here = copies * (module.indices && module !== tower ? countOf(module.indices) : 1);
+    if (op?.kind === "layer") {
+      const kept = keptIn(module, learning);
+      layers = plus(layers, kept, here);
+      if (kept.position >= largest.position) largest = kept;
+      inputs += here * op.width * learning.size;
+      return;
+    }
+    if (op?.kind === "norm") outside = plus(outside, { position: norm(op, learning) }, here);
+    for (const child of module.children) visit(child, here);
+  };
+  visit(tower, 1);
+  return { layers, largest, inputs, outside };
+}
+
+interface Lengths {
+  readonly sequences: Product;
+  readonly positions: Factor;
+  readonly memory: Factor;
+  readonly raw: Factor;
+}
+
+function lengthsOf({ op }: Tower, text: boolean): Lengths {
+  const batch = times("batch", "sequences");
+  const memory = times("memory", "encoder positions");
+  const raw = times("frames", "frames");
+  if (op.side === "decoder" || text)
+    return { sequences: [batch], positions: times("context", "tokens"), memory, raw };
+  const positions: Factor = op.runsOver
+    ? { of: "frames", label: "positions", through: op.runsOver }
+    : times("positions", "positions");
+  return { sequences: [batch, times("windows", "windows")], positions, memory, raw };
+}
+
+function bytes(kept: Kept, { sequences, positions, memory }: Lengths): Product[] {
+  const size = (n: number) => times(n, "B kept");
   return [
-    ...(checkpointing && inputs > 0
-      ? [[...positions, times(inputs, "wide inputs of all layers"), size]]
-      : []),
-    ...(perPosition > 0 ? [[...positions, times(perPosition, "values kept"), size]] : []),
-    ...(perMemory > 0 ? [[...memory, times(perMemory, "keys and values kept"), size]] : []),
-    ...(scores && pairs > 0 ? [[...positions, again, times(pairs, "heads"), size]] : []),
-    ...(scores && memoryPairs > 0
-      ? [[...positions, times("memory", "encoder positions"), times(memoryPairs, "heads"), size]]
-      : []),
+    ...(kept.position > 0 ? [[...sequences, positions, size(kept.position)]] : []),
+    ...(kept.memory > 0 ? [[...sequences, memory, size(kept.memory)]] : []),
+    ...(kept.pair > 0 ? [[...sequences, positions, positions, size(kept.pair)]] : []),
+    ...(kept.table > 0 ? [[positions, positions, size(kept.table)]] : []),
+    ...(kept.memoryTable > 0 ? [[positions, memory, size(kept.memoryTable)]] : []),
+    ...(kept.memoryPair > 0 ? [[...sequences, positions, memory, size(kept.memoryPair)]] : []),
   ];
 }
+
+const isOutput = ({ label }: FeatureMap): boolean => label === "activation";
+
+/** A front end's convolutions: what comes out of each and of its activation; the last one's becomes the first hidden state. */
+function entryKept(
+  op: NonNullable<Tower["op"]["entry"]>,
+  lengths: Lengths,
+  learning: Learning,
+  checkpointing: boolean,
+): Product[] {
+  const { sequences, positions } = lengths;
+  const { size } = learning;
+  const kept = checkpointing && op.checkpointed ? op.keeps?.filter(isOutput) : op.keeps;
+  const moments = kept ?? op.moments?.flat();
+  if (moments) return maps(moments, lengths, learning);
+  const total = op.strides.reduce((product, stride) => product * stride, 1);
+  let passed = 1;
+  return op.strides.map((stride, i) => {
+    passed *= stride;
+    const kept = (i === op.strides.length - 1 ? 1 : 2) * op.width * size;
+    return [...sequences, positions, times((total / passed) * kept, "B kept")];
+  });
+}
+
+const maps = (
+  features: readonly FeatureMap[],
+  { sequences, raw }: Lengths,
+  { size }: Learning,
+): Product[] =>
+  features
+    .filter(({ only }) => only === undefined || size === 2)
+    .map(({ steps, width, bytes: own }) => [
+      ...sequences,
+      { ...raw, label: "positions", through: steps },
+      times(width * (own ?? size), "B kept"),
+    ]);

@@ -10,13 +10,14 @@ import type { Amount, Engine, LinePlan, Phase, Setup } from "../engine.ts";
 import { imageInput } from "../transformers/images.ts";
 import { audioInput } from "../transformers/inputs.ts";
 import { overheadLines } from "../transformers/overhead.ts";
-import { findOp, towersOf } from "../transformers/tower.ts";
 import { weightLines } from "../weights.ts";
-import { keptBytes } from "./activations.ts";
+import { gradientMoments } from "./gradients.ts";
 import { type Learned, learned, OPTIMIZER_SOURCES, stateBytes } from "./learned.ts";
+import { activationLines, keptTowers } from "./lines.ts";
 import { settleTraining, type Training, type TrainingOptions } from "./options.ts";
 
-const PHASES: readonly Phase[] = ["load", "all"];
+const RUNNING: readonly Phase[] = ["forward", "backward"];
+const PHASES: readonly Phase[] = ["load", ...RUNNING];
 const ZERO = "ZeRO (Rajbhandari et al. 2020, section 5)";
 
 /** Ops whose tensors for the way back are described. */
@@ -35,14 +36,15 @@ const DESCRIBED: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Training under PyTorch: weights, gradients, the optimiser's states and what the way back needs, all at once at the end of
- * the way there. An engine made for one way of training.
+ * Training under PyTorch. Forward: weights, the optimiser's states and what the way back needs, to the loss. Backward: all
+ * gradients beside weights and states. An engine made for one way of training.
  */
 export function trainingEngine(options: TrainingOptions): Engine {
   const training = settleTraining(options);
   return {
     name: "training",
     summary: "what PyTorch holds while a model learns: weights, gradients, optimiser, activations",
+    oneWindow: true,
     refuses: ({ root }) => undescribed(root),
     unpacksGguf: true,
     phases: () => PHASES,
@@ -77,7 +79,7 @@ function planOf(model: Model, setup: Setup, training: Training): LinePlan[] {
   const held = (
     about: Pick<LinePlan, "label" | "component" | "kind" | "source">,
     products: readonly Product[],
-    phases: readonly Phase[] = ["all"],
+    phases: readonly Phase[] = RUNNING,
   ): void => {
     const amount: Amount = { sum: products };
     lines.push({
@@ -103,15 +105,22 @@ function planOf(model: Model, setup: Setup, training: Training): LinePlan[] {
       PHASES,
     );
   }
-  held(
-    {
-      label: "gradients",
-      component: full ? "runtime" : "lora",
-      kind: "state",
-      source: `one for every parameter that learns, in its dtype; divided from ${ZERO} stage 2 on`,
+  const towers = keptTowers(model, setup, training);
+  const gradients = (n: number): Product => [...share(n, 2, "parameters"), times(size, "B each")];
+  const layer = largestLayer(model.root, setup);
+  lines.push({
+    label: "gradients",
+    component: full ? "runtime" : "lora",
+    kind: "state",
+    basis: "rule",
+    source: `one for every parameter that learns, in its dtype, from its layer's way back to the step (over steps that accumulate them: all the time), beside what is not yet on its way back; divided from ${ZERO} stage 2 on`,
+    alive: {
+      ...(training.accumulation > 1 && { forward: { sum: [gradients(count)] } }),
+      backward: {
+        peakOf: gradientMoments({ model, setup, training, tensors, towers, layer, gradients }),
+      },
     },
-    [[...share(count, 2, "parameters"), times(size, "B each")]],
-  );
+  });
   if (full && size < 4 && training.masterWeights) {
     held(
       {
@@ -124,7 +133,8 @@ function planOf(model: Model, setup: Setup, training: Training): LinePlan[] {
       [[...share(count, 1, "parameters"), times(4, "B fp32")]],
     );
   }
-  const states = sum(tensors, (tensor) => stateBytes(optimizer, tensor));
+  const held32 = !full || training.masterWeights ? 4 : size;
+  const states = sum(tensors, (tensor) => stateBytes(optimizer, tensor, held32));
   if (states > 0) {
     held(
       {
@@ -144,17 +154,15 @@ function planOf(model: Model, setup: Setup, training: Training): LinePlan[] {
         kind: "weights",
         source: "ZeRO stage 3 and FSDP gather one layer's weights whole while it runs",
       },
-      [
-        [
-          times(largestLayer(model.root, setup), "parameters"),
-          times(bytesOf(setup.compute), "B each"),
-        ],
-      ],
+      [[times(layer, "parameters"), times(bytesOf(setup.compute), "B each")]],
     );
   }
-  if (model.audio) lines.push(audioInput(model, setup, ["all"]));
-  if (model.vision) lines.push(imageInput(model, setup, ["all"]));
-  lines.push(...activationLines(model, setup, training), ...overheadLines(model, setup, PHASES));
+  if (model.audio) lines.push(audioInput(model, setup, RUNNING));
+  if (model.vision) lines.push(imageInput(model, setup, RUNNING));
+  lines.push(
+    ...activationLines(model, setup, training, towers),
+    ...overheadLines(model, setup, PHASES),
+  );
   return lines;
 }
 
@@ -186,40 +194,4 @@ function largestLayer(root: Module, { tensorParallel }: Setup): number {
     most = Math.max(most, own);
   });
   return most;
-}
-
-function activationLines(model: Model, setup: Setup, training: Training): LinePlan[] {
-  const { gradientCheckpointing } = training;
-  const lines: LinePlan[] = towersOf(model.root).map((tower) => ({
-    label: gradientCheckpointing ? "activations, checkpointed" : "activations",
-    component: tower.component,
-    kind: "activation",
-    basis: "rule",
-    source: `tensors kept for the way back, from the layers' widths (Korthikanti et al. 2022, section 4${gradientCheckpointing ? "; Chen et al. 2016: inputs of all layers, tensors of one" : ""})`,
-    alive: { all: { sum: keptBytes(tower, setup, gradientCheckpointing) } },
-  }));
-  const head = findOp(model.root, "head");
-  if (head) {
-    lines.push({
-      label: "logits, their fp32 copy and its gradient",
-      component: "lm_head",
-      kind: "activation",
-      basis: "rule",
-      source:
-        "transformers, loss/loss_utils.py: logits.float() before the cross-entropy, at every position",
-      alive: {
-        all: {
-          sum: [
-            [
-              times("batch", "sequences"),
-              times("context", "tokens"),
-              times(head.vocab, "vocabulary"),
-              times(bytesOf(setup.compute) + 4 + 4, "B"),
-            ],
-          ],
-        },
-      },
-    });
-  }
-  return lines;
 }

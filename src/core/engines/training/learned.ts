@@ -1,5 +1,5 @@
 import { InputError, nearest } from "../../errors.ts";
-import type { Module } from "../../tree/module.ts";
+import type { Component, Module } from "../../tree/module.ts";
 import { elements, elementsPerRank } from "../../tree/tensor.ts";
 import { walk } from "../../tree/walk.ts";
 import type { Setup } from "../engine.ts";
@@ -11,6 +11,7 @@ export interface Learned {
   readonly copies: number;
   /** Elements of one copy on one tensor-parallel rank. */
   readonly elements: number;
+  readonly component: Component | undefined;
 }
 
 /**
@@ -23,29 +24,44 @@ export function learned(root: Module, training: Training, setup: Setup): readonl
 
 function parameters(root: Module, { tensorParallel }: Setup): Learned[] {
   const out: Learned[] = [];
-  walk(root, ({ tensors }, { copies }) => {
+  walk(root, ({ tensors }, { copies, component }) => {
     for (const tensor of tensors)
       if (tensor.tiedTo === undefined)
         out.push({
           shape: tensor.shape,
           copies,
           elements: elementsPerRank(tensor, tensorParallel),
+          component,
         });
   });
   return out;
 }
 
-function adapters(root: Module, { loraRank, loraTargets }: Training, setup: Setup): Learned[] {
+/** Last part of a linear layer's name, by which adapters are targeted. */
+const shortName = ({ name }: Module): string => name.split(".").at(-1) ?? name;
+
+/** Classes that PEFT's `all-linear` takes (tuners_utils.py): routers of experts have classes of their own. */
+const ADAPTED: ReadonlySet<string> = new Set(["Linear", "Conv1D"]);
+
+/** Whether an adapter goes on this module. */
+export const isTargeted = (module: Module, { method, loraTargets }: Training): boolean =>
+  method === "lora" &&
+  module.op?.kind === "linear" &&
+  ADAPTED.has(module.class) &&
+  (loraTargets === undefined || loraTargets.includes(shortName(module)));
+
+function adapters(root: Module, training: Training, setup: Setup): Learned[] {
+  const { loraRank, loraTargets } = training;
   const out: Learned[] = [];
   const names = new Set<string>();
-  walk(root, (module, { copies }) => {
+  walk(root, (module, { copies, component }) => {
     if (module.op?.kind !== "linear") return;
     const weight = module.tensors.find(({ name }) => name === "weight");
-    const name = module.name.split(".").at(-1) ?? module.name;
+    const name = shortName(module);
     const [outputs, inputs] = weight?.shape ?? [];
     if (!weight || outputs === undefined || inputs === undefined) return;
     names.add(name);
-    if (loraTargets && !loraTargets.includes(name)) return;
+    if (!isTargeted(module, training)) return;
     const { tensorParallel } = setup;
     for (const [dim, shape] of [
       [1, [loraRank, inputs]],
@@ -53,7 +69,7 @@ function adapters(root: Module, { loraRank, loraTargets }: Training, setup: Setu
     ] as const) {
       const { cut } = weight;
       const share = cut?.dim === dim ? Math.ceil(cut.units / tensorParallel) / cut.units : 1;
-      out.push({ shape, copies, elements: elements(shape) * share });
+      out.push({ shape, copies, elements: elements(shape) * share, component });
     }
   });
   const missing = loraTargets?.find((target) => !names.has(target));
@@ -75,21 +91,23 @@ const MIN_8BIT = 4096;
 const BLOCK_8BIT = 256;
 
 export const OPTIMIZER_SOURCES: Readonly<Record<Optimizer, string>> = {
-  adamw: "two fp32 moments for every parameter (Kingma and Ba 2015, Loshchilov and Hutter 2019)",
+  adamw:
+    "two moments for every parameter, in the dtype of what it works on: fp32 master weights or adapters, else the weights' own (torch/optim/adam.py, zeros_like; Kingma and Ba 2015, Loshchilov and Hutter 2019)",
   "adamw-8bit":
     "two 8-bit moments, an fp32 scale for 256 of each (Dettmers et al. 2022); tensors under 4096 elements in 32 bits",
   adafactor:
     "a sum for every row and column of a matrix, one for every element of a vector, no momentum (Shazeer and Stern 2018)",
   sgd: "no state",
-  "sgd-momentum": "one fp32 velocity for every parameter",
+  "sgd-momentum":
+    "one velocity for every parameter, in the dtype of what it works on (torch/optim/sgd.py)",
 };
 
-/** Bytes of the optimiser's states for one copy of a tensor. */
-export function stateBytes(optimizer: Optimizer, tensor: Learned): number {
+/** Bytes of the optimiser's states for one copy of a tensor; `size`: of an element of what the optimiser works on. */
+export function stateBytes(optimizer: Optimizer, tensor: Learned, size: number): number {
   const { elements: count, shape } = tensor;
   switch (optimizer) {
     case "adamw":
-      return 2 * 4 * count;
+      return 2 * size * count;
     case "adamw-8bit":
       return count < MIN_8BIT ? 2 * 4 * count : 2 * (count + 4 * Math.ceil(count / BLOCK_8BIT));
     case "adafactor": {
@@ -101,7 +119,7 @@ export function stateBytes(optimizer: Optimizer, tensor: Learned): number {
     case "sgd":
       return 0;
     case "sgd-momentum":
-      return 4 * count;
+      return size * count;
     default:
       return optimizer satisfies never;
   }

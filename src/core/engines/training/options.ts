@@ -13,6 +13,8 @@ export interface TrainingOptions {
   readonly loraTargets?: readonly string[];
   /** Layers keep their input alone and run again on the way back. */
   readonly gradientCheckpointing?: boolean;
+  /** Batches whose gradients are summed before a step. Default 1; more keep the gradients through the next forward pass. */
+  readonly gradientAccumulationSteps?: number;
   /** fp32 copies of weights in 16 bits, which the optimiser works on. Default true for full training. */
   readonly masterWeights?: boolean;
   /** What data-parallel ranks divide: "none" (default), "zero-1", "zero-2", "zero-3" or "fsdp". */
@@ -34,6 +36,7 @@ export interface Training {
   readonly loraTargets: readonly string[] | undefined;
   readonly gradientCheckpointing: boolean;
   readonly masterWeights: boolean;
+  readonly accumulation: number;
   /** 1: optimiser states are divided; 2: gradients too; 3: weights too. */
   readonly stage: 0 | 1 | 2 | 3;
   readonly ranks: number;
@@ -61,6 +64,11 @@ export function settleTraining(options: TrainingOptions): Training {
     loraTargets: options.loraTargets,
     gradientCheckpointing: options.gradientCheckpointing ?? false,
     masterWeights: options.masterWeights ?? true,
+    accumulation: whole(
+      options.gradientAccumulationSteps ?? 1,
+      "gradientAccumulationSteps",
+      2 ** 16,
+    ),
     stage: { none: 0, "zero-1": 1, "zero-2": 2, "zero-3": 3, fsdp: 3 }[sharding] as 0 | 1 | 2 | 3,
     ranks,
   };
