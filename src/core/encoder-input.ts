@@ -141,7 +141,7 @@ export function imagesOf(
 function sees(root: Module): boolean {
   let found = false;
   walk(root, (_module, { component }) => {
-    if (component === "vision_encoder" || component === "vision_projector") found = true;
+    if (component === "vision_encoder") found = true;
   });
   return found;
 }
