@@ -215,6 +215,10 @@ def run(raw, name, asked):
     record = {**asked, "cache": "dynamic", "peaks": peaks, "caches": cache_sizes(held["cache"]) if held.get("cache") else {}}
     if generates:
         record["new"] = new
+        # `generate()` puts the decoder's start token before a prompt that does not begin with it.
+        with contextlib.suppress(Exception):
+            if config.is_encoder_decoder and held["cache"].get_seq_length() == asked["prompt"] + new:
+                record["start"] = 1
     if recorder.assumptions:
         record["assumptions"] = dict(recorder.assumptions)
     if asked.get("top"):

@@ -35,7 +35,10 @@ export const apertus = llamaLike({
   read,
   habits: ({ attention_bias: bias }, { sizes: { width, inner } }) => {
     const names = ["up_proj", "down_proj"] as const;
-    const plain = plainFeedForward("ApertusMLP", "mlp", width, inner, names, { bias: false });
+    const plain = plainFeedForward("ApertusMLP", "mlp", width, inner, names, {
+      bias: false,
+      activation: "xielu",
+    });
     return {
       classes: "Apertus",
       bias: { qkv: bias, o: bias },

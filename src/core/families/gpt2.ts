@@ -5,6 +5,7 @@ import { plainFeedForward } from "../layers/feed-forward.ts";
 import { layerNorm } from "../layers/norm.ts";
 import type { Place } from "../towers/causal-lm.ts";
 import { gptModel } from "../towers/gpt.ts";
+import type { ScoreStyle } from "../tree/op.ts";
 import { underOwnNames } from "./decoder-config.ts";
 import { decoderOnly } from "./decoder-only.ts";
 import { GPT_NAMES, gptFields, headsOf } from "./gpt-config.ts";
@@ -35,6 +36,7 @@ interface Kind {
   readonly transposed: boolean;
   /** Whether the model keeps a table of who sees whom. */
   readonly mask: boolean;
+  readonly scores: ScoreStyle;
 }
 
 function model(config: Config, kind: Kind, place: Place) {
@@ -60,7 +62,7 @@ function model(config: Config, kind: Kind, place: Place) {
             ],
       over,
       span: over === "self" ? { kind: "causal" } : { kind: "full" },
-      scores: "scaled-copy",
+      scores: kind.scores,
       cached: true,
     });
   const crosses = "add_cross_attention" in config && config.add_cross_attention;
@@ -117,7 +119,11 @@ export const gpt2 = decoderOnly({
     const config = readGpt2(underOwnNames(raw, GPT_NAMES), context);
     const headDim = headsOf(config.n_embd, config.n_head, "n_head", context);
     const heads = { heads: config.n_head, kvHeads: config.n_head, headDim };
-    return model(config, { classes: "GPT2", ...heads, transposed: true, mask: false }, place);
+    return model(
+      config,
+      { classes: "GPT2", ...heads, transposed: true, mask: false, scores: "scaled-copy" },
+      place,
+    );
   },
 });
 
@@ -137,6 +143,10 @@ export const gptBigCode = decoderOnly({
       kvHeads: config.multi_query ? 1 : config.n_head,
       headDim,
     };
-    return model(config, { classes: "GPTBigCode", ...heads, transposed: false, mask: true }, place);
+    return model(
+      config,
+      { classes: "GPTBigCode", ...heads, transposed: false, mask: true, scores: "fp32-softmax" },
+      place,
+    );
   },
 });

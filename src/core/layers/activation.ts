@@ -11,6 +11,8 @@ const STEPS: ReadonlyMap<string, number> = new Map([
   ["gelu_python", 4],
   // x · σ(1.702 · x)
   ["quick_gelu", 3],
+  // xIELU, two branches of which `where` chooses: x, four terms of them, and which is positive (a byte each, in 16 bits half).
+  ["xielu", 5.5],
   // relu(x)²
   ["relu2", 3],
 ]);
