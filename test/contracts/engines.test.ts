@@ -124,8 +124,9 @@ describe.each(CASES)("$name with $id", ({ engine, name, id }) => {
     // Tensors that the reference keeps in fp32 take two bytes more.
     let wide = 0;
     walk(model.root, ({ tensors }, { copies }) => {
-      for (const { shape, dtype, tiedTo } of tensors)
-        if (dtype === "fp32" && tiedTo === undefined) wide += copies * elements(shape);
+      for (const { shape, dtype, tiedTo, wideForFp16 } of tensors)
+        if ((dtype === "fp32" || wideForFp16) && tiedTo === undefined)
+          wide += copies * elements(shape);
     });
     expect(held).toBe(2 * (fp16.parameterCount + wide));
   });
