@@ -46,7 +46,11 @@ function changed(config: unknown, key: string, value: unknown): unknown {
 function configOf({ model, config, set, class: ran }: Measured): unknown {
   const published: unknown = config ?? catalogConfig(model);
   if (published === undefined) return undefined;
-  return Object.entries({ ...(ran && { architectures: [ran] }), ...set }).reduce((all, [key, value]) => changed(all, key, value), published);
+  const changes: Record<string, unknown> = { ...(ran && { architectures: [ran] }), ...set };
+  return Object.entries(changes).reduce<unknown>(
+    (all, [key, value]) => changed(all, key, value),
+    published,
+  );
 }
 
 export interface Comparison {
