@@ -46,7 +46,11 @@ function changed(config: unknown, key: string, value: unknown): unknown {
 function configOf({ model, config, set, class: ran }: Measured): unknown {
   const published: unknown = config ?? catalogConfig(model);
   if (published === undefined) return undefined;
-  return Object.entries({ ...(ran && { architectures: [ran] }), ...set }).reduce<unknown>((all, [key, value]) => changed(all, key, value), published);
+  const changes: Record<string, unknown> = { ...(ran && { architectures: [ran] }), ...set };
+  return Object.entries(changes).reduce<unknown>(
+    (all, [key, value]) => changed(all, key, value),
+    published,
+  );
 }
 
 export interface Comparison {
@@ -71,7 +75,7 @@ const FOLDER = new URL("./transformers/", import.meta.url);
 
 /** Runs that the rules speak of: dynamic cache, no padding, the kernels that can be asked for. */
 export const coveredRun = (run: Run): boolean =>
-  run.cache !== "static" && run.attn !== "math" && !run.padded && !run.mask && !run.input_fp32;
+  run.cache !== "static" && run.attn !== "math" && !run.padded && !run.images && !run.mask && !run.input_fp32;
 
 interface Covered {
   readonly file: string;
@@ -104,9 +108,6 @@ export const partOf = (file: string, config: unknown): unknown =>
     ? config.thinker_config
     : config;
 
-/** The runs with images had pixel_values of [1, 3, 896, 896] (gemma3), and of 4,096 patches: 64 × 64 of 14 pixels (qwen2_vl). */
-const IMAGE_SIZE = { width: 896, height: 896 };
-
 export function optionsOf(model: Model, run: Run): EstimateOptions {
   const generates = run.prompt !== undefined;
   return {
@@ -118,7 +119,6 @@ export function optionsOf(model: Model, run: Run): EstimateOptions {
     ...(model.encoderText && !model.audio && { encoderSeqLength: run.enc ?? run.text }),
     ...(model.audio && run.sec !== undefined && { audioSeconds: run.sec + framesLost(model) }),
     ...(model.audio?.pooling && run.sec === undefined && { audioSeconds: 0 }),
-    ...(run.images && { images: run.images, imageSize: IMAGE_SIZE }),
   };
 }
 

@@ -62,7 +62,8 @@ export function gatedDeltaNet(className: string, name: string, options: DeltaNet
         keyDim: options.keyDim,
         valueDim: options.valueDim,
         chunk: CHUNK,
-        projected: mixed + values,
+        // One matrix's output is what the gate views; of several, the convolution's input has lost its name.
+        ...(fused && { projected: mixed + values }),
         convolved: mixed,
       },
       tensors: ["dt_bias", "A_log"].map((own) => ({

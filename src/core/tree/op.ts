@@ -263,7 +263,8 @@ export interface DeltaRuleOp {
   readonly keyDim: number;
   readonly valueDim: number;
   readonly chunk: number;
-  readonly projected: number;
+  /** Width of what one matrix makes of the input, where it stays. */
+  readonly projected?: number;
   readonly convolved: number;
 }
 

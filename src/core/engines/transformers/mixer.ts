@@ -18,7 +18,7 @@ export function mixerMoments(op: ScanOp | StateSpaceDualOp | DeltaRuleOp, flow: 
     case "state-space-dual":
       return flow.phase === "decode" ? step(op, flow) : dual(op, flow);
     case "delta-rule":
-      return flow.phase === "decode" ? [] : deltaRule(op, flow);
+      return flow.phase === "decode" ? deltaStep(op, flow) : deltaRule(op, flow);
     default:
       return op satisfies never;
   }
@@ -111,6 +111,21 @@ const step = ({ heads, headDim, state }: StateSpaceDualOp, flow: Flow): Moment[]
   },
 ];
 
+/** One position of the gated delta rule: the decayed state, what is added to it, and their sum. */
+const deltaStep = ({ heads, keyDim, valueDim }: DeltaRuleOp, flow: Flow): Moment[] => [
+  {
+    at: "step",
+    buffers: [
+      held("decayed state, its update and their sum", [
+        times(3, ""),
+        ...flow.sequences,
+        times(heads * keyDim * valueDim, "state"),
+        FP32,
+      ]),
+    ],
+  },
+];
+
 /** Gated delta rule in chunks: queries, keys and values of all heads in fp32, with and without their weights and decays. */
 function deltaRule(op: DeltaRuleOp, flow: Flow): Moment[] {
   const { heads, keyDim, valueDim, chunk, projected, convolved } = op;
@@ -118,7 +133,7 @@ function deltaRule(op: DeltaRuleOp, flow: Flow): Moment[] {
     {
       at: "delta rule",
       buffers: [
-        held("projection in", hidden(flow, projected)),
+        ...(projected === undefined ? [] : [held("projection in", hidden(flow, projected))]),
         held("convolved input", hidden(flow, convolved)),
         held("queries and keys of every head", hidden(flow, 2 * heads * keyDim)),
         held("gates", hidden(flow, heads * valueDim)),
