@@ -75,7 +75,7 @@ const FOLDER = new URL("./transformers/", import.meta.url);
 
 /** Runs that the rules speak of: dynamic cache, no padding, the kernels that can be asked for. */
 export const coveredRun = (run: Run): boolean =>
-  run.cache !== "static" && run.attn !== "math" && !run.padded && !run.images && !run.mask && !run.input_fp32;
+  run.cache !== "static" && run.attn !== "math" && !run.padded && !run.mask && !run.input_fp32;
 
 interface Covered {
   readonly file: string;
@@ -108,6 +108,9 @@ export const partOf = (file: string, config: unknown): unknown =>
     ? config.thinker_config
     : config;
 
+/** The runs with images had pixel_values of [1, 3, 896, 896] (gemma3), and of 4,096 patches: 64 × 64 of 14 pixels (qwen2_vl). */
+const IMAGE_SIZE = { width: 896, height: 896 };
+
 export function optionsOf(model: Model, run: Run): EstimateOptions {
   const generates = run.prompt !== undefined;
   return {
@@ -119,6 +122,7 @@ export function optionsOf(model: Model, run: Run): EstimateOptions {
     ...(model.encoderText && !model.audio && { encoderSeqLength: run.enc ?? run.text }),
     ...(model.audio && run.sec !== undefined && { audioSeconds: run.sec + framesLost(model) }),
     ...(model.audio?.pooling && run.sec === undefined && { audioSeconds: 0 }),
+    ...(run.images && { images: run.images, imageSize: IMAGE_SIZE }),
   };
 }
 
