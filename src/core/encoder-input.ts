@@ -13,6 +13,7 @@ import { flagOf, MAX_TOKENS, whole } from "./whole.ts";
 interface EncoderInput {
   readonly audioSeconds?: number;
   readonly encoderSeqLength?: number;
+  readonly maxModelLen?: number;
   readonly images?: number;
   readonly imageSize?: ImageSize;
 }
@@ -23,23 +24,31 @@ const MAX_SECONDS = 366 * 24 * 3600;
 /** What T5 was trained on (Raffel et al. 2020, section 3.1.2): what a text encoder is sized for where the user says nothing. */
 const DEFAULT_ENCODER_TOKENS = 512;
 
+/** An encoder of text without a decoder: it has no context besides what it reads. */
+export const readsTextAlone = ({ encoderText, audio, context }: Model): boolean =>
+  encoderText !== undefined && audio === undefined && context.preset === 0;
+
 /** Tokens that an encoder of text reads; 0 where there is none. */
 export function encoderTokensOf(model: Model, options: EncoderInput, assumed: string[]): number {
   if (!model.encoderText || model.audio) return 0;
   const { max } = model.encoderText;
-  if (options.encoderSeqLength === undefined) {
+  // Without a decoder, the only length there is has either name.
+  const alone = readsTextAlone(model) ? options.maxModelLen : undefined;
+  const option = options.encoderSeqLength === undefined ? "maxModelLen" : "encoderSeqLength";
+  const stated = options.encoderSeqLength ?? alone;
+  if (stated === undefined) {
     const preset = Math.min(DEFAULT_ENCODER_TOKENS, max ?? DEFAULT_ENCODER_TOKENS);
     assumed.push(
       `The encoder reads ${grouped(preset)} tokens of text. --encoder-seq-length says otherwise.`,
     );
     return preset;
   }
-  const tokens = whole(options.encoderSeqLength, "encoderSeqLength", MAX_TOKENS);
+  const tokens = whole(stated, option, MAX_TOKENS);
   if (max !== undefined && tokens > max) {
     throw new InputError(
       "does-not-fit",
-      `--encoder-seq-length is ${grouped(tokens)}, more than the ${grouped(max)} positions that this encoder has: ask for less.`,
-      "encoderSeqLength",
+      `${flagOf(option)} is ${grouped(tokens)}, more than the ${grouped(max)} positions that this encoder has: ask for less.`,
+      option,
     );
   }
   return tokens;

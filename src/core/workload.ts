@@ -1,5 +1,11 @@
 import type { AudioLengths } from "./audio/geometry.ts";
-import { audioOf, DEFAULT_AUDIO_SECONDS, encoderTokensOf, imagesOf } from "./encoder-input.ts";
+import {
+  audioOf,
+  DEFAULT_AUDIO_SECONDS,
+  encoderTokensOf,
+  imagesOf,
+  readsTextAlone,
+} from "./encoder-input.ts";
 import { InputError } from "./errors.ts";
 import type { Model } from "./model.ts";
 import type { AxisValues } from "./quantity/axis.ts";
@@ -76,7 +82,7 @@ export function settleWorkload(
       ? presetTokens(model, options, audioTokens, assumed)
       : whole(options.maxNewTokens, "maxNewTokens", MAX_TOKENS);
   const stated =
-    options.maxModelLen === undefined
+    options.maxModelLen === undefined || readsTextAlone(model)
       ? undefined
       : whole(options.maxModelLen, "maxModelLen", MAX_TOKENS);
 

@@ -70,12 +70,8 @@ export const textEncoderFamily = <B extends Body>(recipe: Recipe<B>): Family => 
       type: "encoder-only",
       root: task ? whole(task.head(place), task.pooled) : body.encoder("", recipe.pooled, ending),
       audio: undefined,
-      context: {
-        max: body.positions,
-        hard: body.hard,
-        preset: Math.min(body.positions, 512),
-        prompt: undefined,
-      },
+      encoderText: { max: body.hard ? body.positions : undefined },
+      context: { max: undefined, hard: false, preset: 0, prompt: undefined },
     };
   },
 });

@@ -7,7 +7,7 @@ import { walk } from "../../tree/walk.ts";
 import type { Amount, Engine, HeldBuffer, LinePlan, Moment, Phase, Setup } from "../engine.ts";
 import { weightLines } from "../weights.ts";
 import { assisted } from "./assistant.ts";
-import { type Flow, flows, held, meanwhile } from "./flow.ts";
+import { type Flow, flows, held, hidden, meanwhile } from "./flow.ts";
 import {
   encodedImages,
   imageInput,
@@ -134,6 +134,16 @@ export function activationLines(model: Model, towers: readonly Tower[], setup: S
         meanwhile([...waiting, ...seen], towerMoments(encoder, flow.encode), at(encoder)),
       ),
       ...mergingMoments(merge, decoder, flow.encode, seen, hearing.length > 0),
+      // What is read as a whole is scored as a whole: CTC, and masked language models, whose heads begin with a transform.
+      ...(head && !decoder
+        ? meanwhile(
+            model.encoderText
+              ? [held("encoder's output", hidden(flow.encode, first.op.width))]
+              : [],
+            [headMoment(head, first.op.width, flow.encode, false)],
+            "",
+          )
+        : []),
     ];
     lines.push(activations(first, { encode: { peakOf: moments } }));
     if (decoder && attends(decoder)) lines.push(encoderOutput(first, decoder, setup));
