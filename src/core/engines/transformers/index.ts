@@ -6,9 +6,11 @@ import { walk } from "../../tree/walk.ts";
 import type { Amount, Engine, HeldBuffer, LinePlan, Moment, Phase, Setup } from "../engine.ts";
 import { weightLines } from "../weights.ts";
 import { flows, held, meanwhile } from "./flow.ts";
+import { headMoment } from "./head.ts";
 import { audioInput, encoderIds, tokenIds } from "./inputs.ts";
+import { mergeMoments } from "./merge.ts";
 import { overheadLines } from "./overhead.ts";
-import { findOp, headMoment, mergeMoments, type Tower, towerMoments, towersOf } from "./tower.ts";
+import { findOp, type Tower, towerMoments, towersOf } from "./tower.ts";
 import { keptAttention } from "./word-timestamps.ts";
 
 const OBSERVED = "tensors alive in transformers 5.18 under PyTorch 2.13 (docs/engines.md)";
