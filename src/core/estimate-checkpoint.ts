@@ -54,6 +54,7 @@ export function estimateCheckpoint(
       batchSize: 1,
       contextTokens: 0,
       promptTokens: 0,
+      encoderTokens: 0,
       audioTokens: 0,
       tensorParallelSize: 1,
       pipelineParallelSize: 1,

@@ -77,6 +77,7 @@ export function estimate(whole: Model, options: EstimateOptions = {}): MemoryRep
       batchSize: workload.batchSize,
       contextTokens: workload.contextTokens,
       promptTokens: workload.promptTokens,
+      encoderTokens: workload.encoderTokens,
       audioTokens: workload.audioTokens,
       tensorParallelSize: setup.tensorParallel,
       pipelineParallelSize: setup.pipelineParallel,

@@ -115,7 +115,7 @@ function header(report: MemoryReport, style: Style): string[] {
   const how = [
     report.quantization ? `${report.quantization.scheme} weights` : `${report.precision} weights`,
     // Without an engine there are weights alone: nothing is known of a cache.
-    report.engine === "none" ? "" : `${report.kvCacheDtype} KV cache`,
+    report.engine === "none" || remembersNothing(report) ? "" : `${report.kvCacheDtype} KV cache`,
     report.engine === "none" ? "" : `batch ${grouped(workload.batchSize)}`,
     workload.tensorParallelSize > 1 ? `tensor parallel ${workload.tensorParallelSize}` : "",
     workload.pipelineParallelSize > 1 ? `pipeline parallel ${workload.pipelineParallelSize}` : "",
@@ -130,6 +130,9 @@ function header(report: MemoryReport, style: Style): string[] {
     ...(report.quantization ? [quantisedSentence(report.quantization)] : []),
     ...(workload.audio ? [audioSentence(report)] : []),
     ...(workload.images ? [imageSentence(workload.images)] : []),
+    ...(workload.encoderTokens > 0
+      ? [`the encoder reads ${grouped(workload.encoderTokens)} tokens of text`]
+      : []),
     ...(workload.contextTokens > 0
       ? [
           `decoder context ${grouped(workload.contextTokens)} tokens, of which prompt ${grouped(workload.promptTokens)}${media(workload)}`,
@@ -137,6 +140,10 @@ function header(report: MemoryReport, style: Style): string[] {
       : []),
   ];
 }
+
+/** An encoder alone: no keys and values outlive a layer. */
+const remembersNothing = ({ modelType, kvCacheBytes }: MemoryReport): boolean =>
+  modelType === "encoder-only" && kvCacheBytes === 0;
 
 /** " (audio 250, images 512)" */
 function media({ audioTokens, imageTokens }: MemoryReport["workload"]): string {

@@ -21,6 +21,8 @@ export interface ReportedWorkload {
   readonly batchSize: number;
   readonly contextTokens: number;
   readonly promptTokens: number;
+  /** Tokens that an encoder of text reads; 0 where there is none. */
+  readonly encoderTokens: number;
   readonly audioTokens: number;
   readonly tensorParallelSize: number;
   readonly pipelineParallelSize: number;

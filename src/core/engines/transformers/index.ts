@@ -8,6 +8,7 @@ import type { Amount, Engine, HeldBuffer, LinePlan, Moment, Phase, Setup } from 
 import { weightLines } from "../weights.ts";
 import { assisted } from "./assistant.ts";
 import { type Flow, flows, held, hidden, meanwhile } from "./flow.ts";
+import { headMoment } from "./head.ts";
 import {
   encodedImages,
   imageInput,
@@ -22,7 +23,7 @@ import { audioInput, encoderIds, tokenIds } from "./inputs.ts";
 import { mergeMoments } from "./merge.ts";
 import { overheadLines } from "./overhead.ts";
 import { stages } from "./stages.ts";
-import { findOp, headMoment, type Tower, towerMoments, towersOf } from "./tower.ts";
+import { findOp, type Tower, towerMoments, towersOf } from "./tower.ts";
 import { keptAttention } from "./word-timestamps.ts";
 
 const OBSERVED = "tensors alive in transformers 5.18 under PyTorch 2.13 (docs/engines.md)";

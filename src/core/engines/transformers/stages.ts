@@ -6,8 +6,9 @@ import { layerStacks, shareOf, shareWeights } from "../../tree/share.ts";
 import type { LinePlan, Setup, Stage } from "../engine.ts";
 import { deviceMap, type Held, shareOn } from "./device-map.ts";
 import { flows } from "./flow.ts";
+import { headMoment } from "./head.ts";
 import { attends, encoderOutput, phasesOf, planOf } from "./index.ts";
-import { findOp, headMoment, towersOf } from "./tower.ts";
+import { findOp, towersOf } from "./tower.ts";
 
 /**
  * Devices that hold a model one after the other, as `device_map="auto"` divides it. Inputs and what `forward` returns lie on

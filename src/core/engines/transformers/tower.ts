@@ -227,26 +227,3 @@ const rebinds = (run: string | FeedForwardOp): boolean =>
   typeof run !== "string" && run.rebinds === true;
 
 const keptOf = (op: AttentionOp, flow: Flow): HeldBuffer[] => keptScores(op, flow);
-
-/** Logits in the model's dtype beside the final hidden states. */
-export function headMoment(op: OpOf<"head">, width: number, flow: Flow, embeds: boolean): Moment {
-  const { assistant } = flow.setup;
-  const positions =
-    op.positions === "all"
-      ? [...flow.sequences, flow.queries]
-      : // What an assistant wrote is read over together, with one more.
-        [...flow.sequences, ...(assistant ? [times(assistant.tokens + 1, "tokens")] : [])];
-  return {
-    at: "lm_head",
-    buffers: [
-      held("final hidden states", hidden(flow, width)),
-      ...(embeds ? [held("merged embeddings", hidden(flow, width))] : []),
-      held("logits", [
-        ...(op.copied ? [times(2, "")] : []),
-        ...positions,
-        times(op.vocab, "vocabulary"),
-        element(flow),
-      ]),
-    ],
-  };
-}
