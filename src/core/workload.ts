@@ -132,7 +132,7 @@ export function settleWorkload(
       );
   } else if (text === undefined && usualPrompt !== undefined) {
     assumed.push(
-      `The prompt is the ${usualPrompt} tokens that generation starts from. --prompt-tokens says otherwise.`,
+      `The prompt is the ${usualPrompt === 1 ? "one token" : `${usualPrompt} tokens`} that generation starts from. --prompt-tokens says otherwise.`,
     );
   }
   if (context > 0 && stated === undefined && asked === undefined) {

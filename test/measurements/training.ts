@@ -51,8 +51,8 @@ function compared(id: string, model: Model, run: Run): TrainingComparison[] {
     attnImplementation: attention,
     training: { method: lora > 0 ? "lora" : "full", gradientCheckpointing: checkpointing, ...(lora > 0 && { loraRank: lora }) },
     ...(model.audio && { audioSeconds: (frames * MS_PER_FRAME) / 1000 }),
-    ...(model.encoderText && { encoderSeqLength: frames }),
-    ...(!(model.audio && model.type === "encoder-only") && { maxModelLen: length }),
+    ...(model.encoderText && { encoderSeqLength: model.type === "encoder-only" ? length : frames }),
+    ...(model.type !== "encoder-only" && { maxModelLen: length }),
   };
   const { ledger } = estimate(model, options);
   const at = (phase: "forward" | "backward", test: (label: string) => boolean) =>

@@ -133,6 +133,7 @@ export const gemma3nText = decoderOnly({
           // The embedding, its streams, and those stacked.
           held: 1 + 2 * config.altup_num_inputs,
           beside: perLayerWidths(layers * config.hidden_size_per_layer_input),
+          perLayer: layers * config.hidden_size_per_layer_input,
         },
       },
     );

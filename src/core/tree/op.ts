@@ -88,6 +88,8 @@ export type Op =
       readonly memoryWidth?: number;
       /** Width of the rotary cosines and sines that are made once for all layers. */
       readonly rotary?: number;
+      /** Values that all layers together take in of each token besides the hidden state (Gemma 3n's per-layer inputs). */
+      readonly perLayer?: number;
       /** Positions of time, height and width turn sections of it (M-RoPE). */
       readonly sectioned?: true;
       /**

@@ -24,15 +24,9 @@ interface Sums {
   readonly outside: Kept;
 }
 
-/** `text`: the tower reads text, whose length is the context's, whichever side it is. */
-export function towerKept(
-  tower: Tower,
-  learning: Learning,
-  checkpointing: boolean,
-  text: boolean,
-): TowerKept {
+export function towerKept(tower: Tower, learning: Learning, checkpointing: boolean): TowerKept {
   const { layers, largest, inputs, outside } = sumsOf(tower.module, learning);
-  const lengths = lengthsOf(tower, text);
+  const lengths = lengthsOf(tower);
   const rest = plus(outside, {
     position: rotary(tower, learning),
     memory: read(tower, learning),
@@ -120,11 +114,11 @@ interface Lengths {
   readonly raw: Factor;
 }
 
-function lengthsOf({ op }: Tower, text: boolean): Lengths {
+function lengthsOf({ op }: Tower): Lengths {
   const batch = times("batch", "sequences");
   const memory = times("memory", "encoder positions");
   const raw = times("frames", "frames");
-  if (op.side === "decoder" || text)
+  if (op.side === "decoder")
     return { sequences: [batch], positions: times("context", "tokens"), memory, raw };
   const positions: Factor = op.runsOver
     ? { of: "frames", label: "positions", through: op.runsOver }

@@ -31,15 +31,9 @@ export function keptTowers(model: Model, setup: Setup, training: Training): Kept
     .filter((tower, i) => reached(towers.slice(0, i + 1), tower, learning))
     .map((tower) => ({
       tower,
-      ...towerKept(tower, learning, training.gradientCheckpointing, readsText(model)),
+      ...towerKept(tower, learning, training.gradientCheckpointing),
     }));
 }
-
-/** A text encoder alone: its tokens are the context's. */
-const readsText = ({ audio, encoderText, root }: Model): boolean =>
-  audio === undefined &&
-  encoderText === undefined &&
-  !towersOf(root).some(({ op }) => op.side === "decoder");
 
 /** What the way back needs, and what is there for a moment at its start. */
 export function activationLines(
@@ -106,10 +100,9 @@ export function headOf(root: Module): { module: Module; op: HeadOp } | undefined
 function lossMoment(op: HeadOp, model: Model, setup: Setup): Moment {
   const upcast = (op.loss ?? (op.positions === "last" ? "fp32" : "model")) === "fp32";
   const decodes = towersOf(model.root).some(({ op: tower }) => tower.side === "decoder");
-  const positions: Product =
-    decodes || readsText(model)
-      ? [times("context", "tokens")]
-      : [times("windows", "windows"), times("positions", "positions")];
+  const positions: Product = decodes
+    ? [times("context", "tokens")]
+    : [times("windows", "windows"), times("positions", "positions")];
   const all: Product = [times("batch", "sequences"), ...positions, times(op.vocab, "vocabulary")];
   const size = [...all, times(upcast ? 4 : bytesOf(setup.compute), "B")];
   const logits = [...all, times(bytesOf(setup.compute), "B")];

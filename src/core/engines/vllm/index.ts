@@ -6,6 +6,7 @@ import { bytes, grouped } from "../../units.ts";
 import type { Amount, Basis, Engine, LinePlan, Phase, Serving, Setup } from "../engine.ts";
 import { towersOf } from "../transformers/tower.ts";
 import { quantisedSource, storedLines } from "../weights.ts";
+import { BATCH_BUFFER_SOURCE } from "./batch-buffers.ts";
 import { blocksPerRequest, worstCase } from "./kv-cache.ts";
 import { LORA_SOURCE } from "./lora.ts";
 import { loadedBytes, type StartUp, startUp, startUps } from "./start-up.ts";
@@ -81,6 +82,7 @@ function weightLines(start: StartUp, setup: Setup): LinePlan[] {
       size: start.ropeTables,
       source: `${SPEC}: max_position_embeddings × rotary width × dtype`,
     },
+    { label: "buffers of a batch", size: start.batchBuffers, source: BATCH_BUFFER_SOURCE },
     {
       label: "buffers",
       size: start.buffers,

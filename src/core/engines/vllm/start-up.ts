@@ -8,6 +8,7 @@ import { walk } from "../../tree/walk.ts";
 import { bytes } from "../../units.ts";
 import type { Setup } from "../engine.ts";
 import { findOp, type Tower, towersOf } from "../transformers/tower.ts";
+import { batchBufferBytes } from "./batch-buffers.ts";
 import { audioProfile } from "./encoder-profile.ts";
 import { dividedExperts } from "./experts.ts";
 import { imageProfile, profiled } from "./image-profile.ts";
@@ -32,6 +33,7 @@ export interface StartUp {
   readonly stored: readonly StoredTensor[];
   readonly weights: number;
   readonly ropeTables: number;
+  readonly batchBuffers: number;
   readonly loraSlots: number;
   readonly buffers: number;
   readonly peakActivation: number;
@@ -114,7 +116,8 @@ function startUpOf(model: Model, setup: Setup, rules: Rules, stage: StageTree): 
   const handedOn = stage.isFirst
     ? 0
     : 2 * sizes.maxNumBatchedTokens * width * bytesOf(setup.compute);
-  const loaded = weights + ropeTables + slots + buffers;
+  const batchBuffers = batchBufferBytes(tree, sizes.maxNumBatchedTokens, setup);
+  const loaded = weights + ropeTables + batchBuffers + slots + buffers;
   return {
     rules,
     layers: stage.layers,
@@ -126,6 +129,7 @@ function startUpOf(model: Model, setup: Setup, rules: Rules, stage: StageTree): 
     stored,
     weights,
     ropeTables,
+    batchBuffers,
     loraSlots: slots,
     buffers,
     peakActivation: peak.bytes,
@@ -263,7 +267,8 @@ function layerWidths(tower: Module, ranks: number): number[] {
 export const loadedBytes = ({
   weights,
   ropeTables,
+  batchBuffers,
   loraSlots,
   buffers,
-}: Pick<StartUp, "weights" | "ropeTables" | "loraSlots" | "buffers">): number =>
-  bytes(weights + ropeTables + loraSlots + buffers);
+}: Pick<StartUp, "weights" | "ropeTables" | "batchBuffers" | "loraSlots" | "buffers">): number =>
+  bytes(weights + ropeTables + batchBuffers + loraSlots + buffers);
