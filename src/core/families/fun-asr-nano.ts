@@ -187,5 +187,10 @@ function adaptorOf(config: ReturnType<typeof readAdaptor>, input: number): Modul
     config.hidden_size,
   ]);
   const layers = stack(upTo(config.num_hidden_layers), layerOf(config));
-  return { ...matrices, children: [...matrices.children, ...(layers ? [layers] : [])] };
+  return {
+    ...matrices,
+    // Layers of its own run after the matrices.
+    ...(layers && { op: { kind: "tower", side: "encoder", width: config.hidden_size } }),
+    children: [...matrices.children, ...(layers ? [layers] : [])],
+  };
 }
