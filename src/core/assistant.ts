@@ -34,7 +34,7 @@ export function assistantOf(
   const [ours, theirs] = [model, other].map(({ root }) => findOp(root, "head")?.vocab ?? 0);
   const writes = towersOf(other.root).some(({ op }) => op.side === "decoder");
   if (!writes || theirs === 0) throw refused("it does not generate");
-  if (other.type === "audio-llm" || other.type === "multimodal")
+  if (other.audio?.pooling || other.vision)
     throw refused("it hears or sees by itself; name a language model");
   if (ours !== theirs)
     throw refused(

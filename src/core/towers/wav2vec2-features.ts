@@ -136,7 +136,6 @@ export function convolutionEntry(
     alwaysLearns: true,
     checkpointed: true,
     ...(dims.some((dim) => dim !== dims[0]) && { widths: dims }),
-    ...(norm === "layer" && { normed: true }),
   };
 }
 

@@ -302,8 +302,6 @@ export interface ConvFrontEnd {
   readonly alwaysLearns?: true;
   /** Its convolutions are checkpointed as layers are: then what comes out of each is kept. */
   readonly checkpointed?: true;
-  /** A layer norm over the channels follows each convolution, which takes a copy in another layout. */
-  readonly normed?: true;
   /** What lives at each moment, where it is not a convolution's output and its activation. */
   readonly moments?: readonly (readonly FeatureMap[])[];
 }

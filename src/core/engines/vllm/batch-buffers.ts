@@ -1,7 +1,7 @@
 import { bytesOf } from "../../dtype.ts";
 import type { Module } from "../../tree/module.ts";
-import { walk } from "../../tree/walk.ts";
 import type { Setup } from "../engine.ts";
+import { innerLevels } from "../transformers/images.ts";
 import { towersOf } from "../transformers/tower.ts";
 
 export const BATCH_BUFFER_SOURCE =
@@ -14,9 +14,6 @@ export const BATCH_BUFFER_SOURCE =
 export function batchBufferBytes(tree: Module, maxNumBatchedTokens: number, setup: Setup): number {
   const decoder = towersOf(tree).find(({ op }) => op.side === "decoder");
   if (!decoder) return 0;
-  let perToken = decoder.op.perLayer ?? 0;
-  walk(tree, ({ op }, { copies }) => {
-    if (op?.kind === "projector" && op.inner) perToken += copies * decoder.op.width;
-  });
+  const perToken = (decoder.op.perLayer ?? 0) + innerLevels(tree) * decoder.op.width;
   return maxNumBatchedTokens * perToken * bytesOf(setup.compute);
 }
